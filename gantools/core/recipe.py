@@ -1,0 +1,204 @@
+"""Recipes: what a training shall do, as data. Read from TOML, overridden by ``--set``, never executed.
+
+Precedence: defaults, then the recipe, then ``--set``. Every mistake of a file is reported in one error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gantools.core.errors import GantoolsError, RecipeError
+from gantools.core.registry import Table
+from gantools.core.spec import Frozen
+
+
+class Named(BaseModel):
+    """A part chosen by its name in a table; the other keys are that part's own options, checked by its own Config."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys beside ``name``."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class DataSection(Frozen):
+    """Where training images come from.
+
+    Attributes:
+        source: A folder, a ``.zip`` of images, or ``builtin:NAME``.
+        mirror: Also train on left-right mirrored images.
+        max_broken: Largest share of files that may be unreadable before it is an error.
+        cache: Folder of the decoded cache; none: beside the other caches of the user.
+    """
+
+    source: str
+    mirror: bool = False
+    max_broken: float = Field(default=0.01, ge=0, le=1)
+    cache: str | None = None
+
+
+class TrainSection(Frozen):
+    """The loop.
+
+    Attributes:
+        steps: Generator updates.
+        batch: Images a step, over all devices.
+        learning_rate: Adam's, for the generator.
+        discriminator_learning_rate: Adam's, for the discriminator; none: the same.
+        betas: Adam's decay rates.
+        ema_half_life_images: Half-life of the averaged generator, in images seen (StyleGAN2's unit).
+        precision: What matrix products are computed in; parameters stay fp32.
+        seed: Start of every random stream of the training.
+        sample_every: Steps between sample grids; 0: none.
+        checkpoint_every: Steps between checkpoints; the last step always makes one.
+        keep: Newest checkpoints kept, besides the best.
+    """
+
+    steps: int = Field(default=2000, ge=1)
+    batch: int = Field(default=64, ge=2)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    discriminator_learning_rate: float | None = Field(default=None, gt=0)
+    betas: tuple[float, float] = (0.5, 0.999)
+    ema_half_life_images: int = Field(default=5000, ge=0)
+    precision: Literal["fp32", "bf16"] = "bf16"
+    seed: int = Field(default=0, ge=0)
+    sample_every: int = Field(default=500, ge=0)
+    checkpoint_every: int = Field(default=500, ge=1)
+    keep: int = Field(default=2, ge=1)
+
+
+class EvaluateSection(Frozen):
+    """KID during the training, which chooses the best checkpoint. ``every`` 0 turns it off."""
+
+    every: int = Field(default=500, ge=0)
+    samples: int = Field(default=1000, ge=100)
+
+
+class Recipe(Frozen):
+    """A whole training."""
+
+    name: str = "generator"
+    model: Named
+    data: DataSection
+    objective: Named
+    train: TrainSection = TrainSection()
+    evaluate: EvaluateSection = EvaluateSection()
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = (), tables: Mapping[str, Table[Any]] | None = None) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        path: A TOML file.
+        overrides: ``section.key=value`` strings; values are TOML values, bare words are strings.
+        tables: Section -> table in which the section's ``name`` must stand. The row's ``Config`` checks the section's
+            options; the resolved recipe then holds every option with its value.
+
+    Raises:
+        RecipeError: All mistakes, each with its key and the near match.
+    """
+    try:
+        raw = tomllib.loads(path.read_text())
+    except OSError as err:
+        raise RecipeError(f"cannot read the recipe '{path}': {err.strerror}.") from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise RecipeError(f"'{path}' is not TOML: {err}.") from err
+    for override in overrides:
+        _apply(raw, override)
+    return resolve_recipe(raw, path.name, tables or {})
+
+
+def resolve_recipe(raw: dict[str, Any], where: str, tables: Mapping[str, Table[Any]]) -> Recipe:
+    """Check a recipe that is already a dict. See ``load_recipe``."""
+    problems: list[str] = []
+    resolved = dict(raw)
+    for section, table in tables.items():
+        if isinstance(given := raw.get(section), dict) and isinstance(name := given.get("name"), str):
+            options = {key: value for key, value in given.items() if key != "name"}
+            resolved[section] = {"name": name, **_checked_options(table, name, options, section, problems)}
+    try:
+        recipe = Recipe.model_validate(resolved)
+    except ValidationError as err:
+        problems += [_sentence(item, Recipe, ()) for item in err.errors()]
+    if problems:
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        raise RecipeError(
+            f"{where} has {count}:\n  " + "\n  ".join(sorted(problems)),
+            hint="'gantools train --schema' prints every key",
+        )
+    return recipe
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON Schema of a recipe, for editors."""
+    return Recipe.model_json_schema()
+
+
+def _checked_options(
+    table: Table[Any], name: str, options: dict[str, Any], section: str, problems: list[str]
+) -> dict[str, Any]:
+    try:
+        config: type[BaseModel] = table.load(name).Config
+    except GantoolsError as err:
+        problems.append(f"{section}.name: {err.message.rstrip('.')}" if err.exit_code == 2 else err.message)
+        return options
+    try:
+        return config.model_validate(options).model_dump(mode="json")
+    except ValidationError as err:
+        problems += [_sentence(item, config, (section,)) for item in err.errors()]
+        return options
+
+
+def _sentence(item: Any, model: type[BaseModel], prefix: tuple[str, ...]) -> str:
+    location = [str(part) for part in item["loc"]]
+    key = ".".join((*prefix, *location))
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(location[-1], _keys_at(model, location[:-1]), n=1)
+        return f"{key}: unknown key" + (f"; did you mean '{near[0]}'?" if near else "")
+    if item["type"] == "missing":
+        return f"{key}: is missing"
+    return f"{key}: {item['msg'][0].lower()}{item['msg'][1:]}, got {item['input']!r}"
+
+
+def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    for part in location:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(
+            f"--set takes section.key=value, got '{override}'.", hint="for example --set train.steps=2000"
+        )
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *path, last = key.split(".")
+    here = raw
+    for part in path:
+        here = here.setdefault(part, {})
+        if not isinstance(here, dict):
+            raise RecipeError(f"--set {override}: '{part}' is a value, not a section.")
+    here[last] = value
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The resolved recipe as JSON, as it is stored in a run."""
+    return json.dumps(recipe.model_dump(mode="json"), indent=2)

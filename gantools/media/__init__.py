@@ -1,0 +1,1 @@
+"""Arrays to things people look at, and back."""

@@ -1,0 +1,128 @@
+"""ONNX Runtime on CPU and CUDA, served by `onnxruntime` or `onnxruntime-gpu`, whichever is installed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from gantools.core.artifact import GraphFile
+from gantools.core.errors import BackendError, MissingDependencyError
+from gantools.core.optional import require
+from gantools.runtime.backends.base import Arrays, Availability, ComputedLayer, OpenOptions, is_arithmetic
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_PRECISIONS = {1: "fp32", 10: "fp16", 16: "bf16", 3: "int8", 2: "int8"}  # onnx.TensorProto.DataType
+
+
+def _library() -> Any:
+    return require("onnxruntime", extra="onnxruntime", why="to run graphs with ONNX Runtime")
+
+
+def _provider(device: str) -> tuple[str, dict[str, Any]]:
+    kind, _, index = device.partition(":")
+    if kind not in PROVIDERS:
+        raise BackendError(f"ONNX Runtime has no device '{device}'.", hint=f"devices: {', '.join(PROVIDERS)}")
+    return PROVIDERS[kind], {"device_id": index} if index else {}
+
+
+class OnnxRuntimeGraph:
+    """A graph in an InferenceSession."""
+
+    def __init__(self, path: Path, graph: GraphFile, options: OpenOptions) -> None:
+        ort = _library()
+        provider, provider_options = _provider(options.device)
+        if provider not in (offered := ort.get_available_providers()):
+            raise BackendError(
+                f"asked for device '{options.device}', and this ONNX Runtime has only {', '.join(offered)}.",
+                hint="pip install 'gantools[onnxruntime-gpu]', or use --device cpu",
+            )
+        self._settings = ort.SessionOptions()
+        self._settings.log_severity_level = 3
+        if options.threads:
+            self._settings.intra_op_num_threads = options.threads
+        for key, value in options.settings.items():
+            self._settings.add_session_config_entry(key, str(value))
+        self._path, self._providers = path, [(provider, provider_options)]
+        try:
+            self._session: Any = ort.InferenceSession(path, self._settings, providers=self._providers)
+        except Exception as err:  # ONNX Runtime raises its own classes, which share no public base
+            raise BackendError(f"ONNX Runtime cannot open '{path.name}': {_first_line(err)}") from err
+        if (opened := self._session.get_providers()[0]) != provider:
+            raise BackendError(
+                f"asked for device '{options.device}' and ONNX Runtime opened {opened}.",
+                hint="see 'gantools doctor' for the CUDA libraries it misses, or use --device cpu",
+            )
+        self._outputs = [tensor.name for tensor in graph.spec.outputs]
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+        """Compute all outputs."""
+        return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+
+    def layers(self) -> list[ComputedLayer]:
+        """The nodes of the graph as ONNX Runtime optimized it, from its own dump of that graph."""
+        onnx = require("onnx", extra="optimize", why="to read ONNX Runtime's optimized graph")
+        ort = _library()
+        with tempfile.TemporaryDirectory() as folder:
+            self._settings.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
+            ort.InferenceSession(self._path, self._settings, providers=self._providers)
+            model = onnx.load(self._settings.optimized_model_filepath)
+        self._settings.optimized_model_filepath = ""
+        return _layers_of(onnx, model)
+
+    def close(self) -> None:
+        """Drop the session."""
+        self._session = None
+
+
+def _layers_of(onnx: Any, model: Any) -> list[ComputedLayer]:
+    """Every node with the type of its first float operand.
+
+    Fused nodes of ONNX Runtime's own domains have no type inference: types are carried on from weights and casts.
+    """
+    types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    types |= {value.name: value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.value_info)}
+    layers = []
+    for node in model.graph.node:
+        known = [types[name] for name in node.input if types.get(name) in _PRECISIONS]
+        found = known[0] if known else 0
+        if node.op_type == "Cast":
+            found = next(attribute.i for attribute in node.attribute if attribute.name == "to")
+        for name in node.output:
+            types.setdefault(name, found)
+        precision = _PRECISIONS.get(found, onnx.TensorProto.DataType.Name(found).lower())
+        layers.append(ComputedLayer(node.op_type, precision, node.name, is_arithmetic(node.op_type)))
+    return layers
+
+
+def _first_line(err: Exception) -> str:
+    return str(err).strip().splitlines()[0].rstrip(".") + "."
+
+
+class OnnxRuntimeBackend:
+    """See the module."""
+
+    formats = ("onnx",)
+
+    def probe(self, device: str = "cpu") -> Availability:
+        """Whether the execution provider of ``device`` is there."""
+        try:
+            ort = _library()
+            provider, _ = _provider(device)
+        except (MissingDependencyError, BackendError) as err:
+            return Availability(False, err.message, err.hint)
+        offered = ort.get_available_providers()
+        text = f"onnxruntime {ort.__version__}: {', '.join(offered)}"
+        return Availability(
+            provider in offered, text, None if provider in offered else "pip install 'gantools[onnxruntime-gpu]'"
+        )
+
+    def open(self, path: Path, graph: GraphFile, options: OpenOptions) -> OnnxRuntimeGraph:
+        """Open ``path`` in a session of its own."""
+        return OnnxRuntimeGraph(path, graph, options)
+
+
+backend = OnnxRuntimeBackend()

@@ -1,0 +1,93 @@
+"""OpenVINO on Intel and AMD CPUs.
+
+OpenVINO picks a lower precision than the graph's by itself where it expects that to pay. Here the graph's types decide:
+the inference precision is always asked for by name, f32, which leaves bf16-typed graphs in bf16 (tried with 2026.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from gantools.core.artifact import GraphFile
+from gantools.core.errors import BackendError, MissingDependencyError
+from gantools.core.optional import require
+from gantools.runtime.backends.base import Arrays, Availability, ComputedLayer, OpenOptions, is_arithmetic
+
+_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8"}
+
+
+def _library() -> Any:
+    return require("openvino", extra="openvino", why="to run graphs with OpenVINO")
+
+
+class OpenVinoGraph:
+    """A compiled model with one inference request."""
+
+    def __init__(self, path: Path, graph: GraphFile, options: OpenOptions) -> None:
+        if options.device != "cpu":
+            raise BackendError(
+                f"OpenVINO graphs run on device 'cpu' here, got '{options.device}'.", hint="use --device cpu"
+            )
+        ov = _library()
+        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", **options.settings}
+        if options.threads:
+            settings["INFERENCE_NUM_THREADS"] = options.threads
+        try:
+            self._compiled: Any = ov.Core().compile_model(path, "CPU", settings)
+        except RuntimeError as err:
+            raise BackendError(f"OpenVINO cannot open '{path.name}': {_last_line(err)}") from err
+        self._request: Any = self._compiled.create_infer_request()
+        self._outputs = [(tensor.name, self._compiled.output(tensor.name)) for tensor in graph.spec.outputs]
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+        """Compute all outputs. The request's buffers are reused, so outputs are copied out."""
+        results = self._request.infer(dict(inputs), share_inputs=True)
+        return {name: results[port] for name, port in self._outputs}
+
+    def layers(self) -> list[ComputedLayer]:
+        """The nodes of the execution graph with their runtime precision."""
+        layers = []
+        for node in self._compiled.get_runtime_model().get_ops():
+            info = node.get_rt_info()
+            kind, precision = info["layerType"].astype(str), info["runtimePrecision"].astype(str)
+            layers.append(
+                ComputedLayer(kind, _PRECISIONS.get(precision, precision), node.friendly_name, is_arithmetic(kind))
+            )
+        return layers
+
+    def close(self) -> None:
+        """Drop the compiled model."""
+        self._request = self._compiled = None
+        self._outputs = []
+
+
+def _last_line(err: Exception) -> str:
+    return [line.strip() for line in str(err).splitlines() if line.strip()][-1]
+
+
+class OpenVinoBackend:
+    """See the module."""
+
+    formats = ("onnx",)
+
+    def probe(self, device: str = "cpu") -> Availability:
+        """Whether the CPU plugin is there."""
+        try:
+            ov = _library()
+        except MissingDependencyError as err:
+            return Availability(False, err.message, err.hint)
+        core = ov.Core()
+        name = core.get_property("CPU", "FULL_DEVICE_NAME") if "CPU" in core.available_devices else "no CPU plugin"
+        ok = device == "cpu" and "CPU" in core.available_devices
+        return Availability(ok, f"openvino {ov.__version__.split('-')[0]}: {name}", None if ok else "use --device cpu")
+
+    def open(self, path: Path, graph: GraphFile, options: OpenOptions) -> OpenVinoGraph:
+        """Compile ``path`` for this CPU."""
+        return OpenVinoGraph(path, graph, options)
+
+
+backend = OpenVinoBackend()

@@ -1,0 +1,38 @@
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gantools.media.grid import image_grid, png_bytes, save_grid
+
+IMAGES = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3, 1)
+
+
+def test_a_grid_places_images_row_by_row_on_white() -> None:
+    grid = image_grid(IMAGES, columns=3, gap=1)
+    assert grid.shape == (5, 11, 1)
+    np.testing.assert_array_equal(grid[0:2, 0:3], IMAGES[0])
+    np.testing.assert_array_equal(grid[3:5, 4:7], IMAGES[4])
+    assert (grid[2] == 255).all()
+    assert (grid[3:5, 8:11] == 255).all()
+
+
+def test_a_grid_is_as_square_as_possible_and_never_wider_than_its_images() -> None:
+    assert image_grid(IMAGES, gap=0).shape == (4, 9, 1)
+    assert image_grid(IMAGES[:2], columns=8, gap=0).shape == (2, 6, 1)
+
+
+def test_a_png_carries_pixels_and_origin() -> None:
+    colour = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    with Image.open(io.BytesIO(png_bytes(colour, {"gantools.seeds": "0-3"}))) as image:
+        assert image.mode == "RGB"
+        assert image.info["gantools.seeds"] == "0-3"
+        np.testing.assert_array_equal(np.asarray(image), colour)
+
+
+def test_a_grey_png_can_be_enlarged(tmp_path: Path) -> None:
+    save_grid(tmp_path / "g.png", IMAGES[:1], scale=4)
+    with Image.open(tmp_path / "g.png") as image:
+        assert image.mode == "L"
+        np.testing.assert_array_equal(np.asarray(image)[::4, ::4], IMAGES[0, ..., 0])
