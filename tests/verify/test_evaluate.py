@@ -1,0 +1,104 @@
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn.datasets import load_digits
+
+from gantools.core.artifact import MetricCard
+from gantools.core.errors import DataError, QualityError, UnknownNameError
+from gantools.metrics.features import load_extractor
+from gantools.verify.evaluate import compare_cards, evaluate, floor_cards
+
+Images = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Real:
+    images: Images
+    digest: str
+    name: str
+
+
+@pytest.fixture(scope="module")
+def real() -> Real:
+    images = np.rint(load_digits().images * (255 / 16)).astype(np.uint8).repeat(4, 1).repeat(4, 2)[..., None]
+    return Real(images, "d" * 64, "digits")
+
+
+@pytest.fixture(scope="module")
+def cards(real: Real) -> tuple[MetricCard, ...]:
+    return evaluate(real.images[:600], real, seeds="0-599")
+
+
+def test_a_card_holds_everything_its_value_depends_on(cards: tuple[MetricCard, ...]) -> None:
+    assert [card.name for card in cards] == ["kid-digits-cnn", "fid-digits-cnn"]
+    for card in cards:
+        assert (card.samples, card.references, card.seeds) == (600, 1797, "0-599")
+        assert (card.data, card.data_sha256) == ("digits", "d" * 64)
+        assert (card.extractor, card.extractor_sha256) == ("digits-cnn", load_extractor().sha256)
+        assert card.interval[0] < card.value < card.interval[1]
+        assert card.confidence == 0.95
+        assert card.method == "delete-a-group jackknife over samples, 20 groups, Student t"
+        assert MetricCard.model_validate_json(card.model_dump_json()) == card
+
+
+def test_the_same_images_have_the_same_cards(real: Real, cards: tuple[MetricCard, ...]) -> None:
+    assert evaluate(real.images[:600], real, seeds="0-599") == cards
+
+
+def test_metrics_are_those_asked_for(real: Real) -> None:
+    (card,) = evaluate(real.images[:100], real, seeds="0-99", metrics=["fid"])
+    assert card.name == "fid-digits-cnn"
+    with pytest.raises(UnknownNameError, match="no metric is called 'fit'; did you mean 'fid'"):
+        evaluate(real.images[:100], real, seeds="0-99", metrics=["fit"])
+
+
+def test_the_floor_lies_far_below_noise(real: Real) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 32, 32, 1), dtype=np.uint8)
+    floor, bad = floor_cards(real), evaluate(noise, real, seeds="0-399")
+    assert len(floor) == len(bad) == 2
+    for low, high in zip(floor, bad, strict=True):
+        assert low.name == high.name
+        assert low.interval[1] < 0.01 * high.interval[0]
+    assert (floor[0].samples, floor[0].references, floor[0].seeds) == (898, 899, "half of the references")
+    assert floor[0].interval[0] < 0.0 + 0.005
+    assert floor_cards(real) == floor
+
+
+def test_comparing_like_cards_gives_the_difference(real: Real, cards: tuple[MetricCard, ...]) -> None:
+    noisy = evaluate(real.images[:600] ^ np.uint8(64), real, seeds="0-599")
+    for a, b in zip(cards, noisy, strict=True):
+        assert compare_cards(a, b) == b.value - a.value > 0.0
+
+
+def test_unlike_cards_are_not_compared_and_every_difference_is_named(cards: tuple[MetricCard, ...]) -> None:
+    kid, fid = cards
+    with pytest.raises(QualityError, match=r"differ in name 'kid-digits-cnn' and 'fid-digits-cnn'\.$"):
+        compare_cards(kid, fid)
+    other = kid.model_copy(update={"extractor_sha256": "e" * 64, "data_sha256": "a" * 64})
+    with pytest.raises(QualityError) as caught:
+        compare_cards(kid, other)
+    assert (
+        f"extractor_sha256 {kid.extractor_sha256[:12]} and eeeeeeeeeeee; data_sha256 dddddddddddd and"
+        in caught.value.message
+    )
+    assert caught.value.hint == "score both with the same metric, extractor, reference data and number of samples"
+    assert caught.value.exit_code == 4
+
+
+def test_other_counts_are_compared_only_where_the_metric_has_no_bias(cards: tuple[MetricCard, ...]) -> None:
+    kid, fid = (card.model_copy(update={"samples": 1000}) for card in cards)
+    assert compare_cards(cards[0], kid) == 0.0
+    with pytest.raises(QualityError, match="differ in samples 600 and 1000"):
+        compare_cards(cards[1], fid)
+
+
+def test_images_of_another_size_than_the_references_are_refused(real: Real) -> None:
+    with pytest.raises(DataError, match="generated images are 64x64x3 and those of 'digits' are 32x32x1"):
+        evaluate(np.zeros((50, 64, 64, 3), np.uint8), real, seeds="0-49")
+
+
+def test_too_few_images_for_an_interval_are_refused(real: Real) -> None:
+    with pytest.raises(DataError, match="got 30 samples"):
+        evaluate(real.images[:30], real, seeds="0-29")
