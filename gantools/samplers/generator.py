@@ -45,7 +45,8 @@ class Generator:
         Raises:
             InputMismatchError: A seed is out of range, or an input does not fit.
         """
-        return np.concatenate(list(self.stream(seeds, batch=batch, inputs=inputs)))
+        parts = list(self.stream(seeds, batch=batch, inputs=inputs))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def stream(
         self, seeds: Sequence[int], *, batch: int | None = None, inputs: Mapping[str, npt.NDArray[Any]] | None = None

@@ -1,0 +1,57 @@
+"""The ``gantools`` command. Adding a command: a file with a function ``command``, and its name in ``COMMANDS``.
+
+Command files import nothing heavy at the top, so that ``gantools --help`` stays instant and free of torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Annotated
+
+import typer
+
+COMMANDS = ("quickstart", "train", "export", "optimize", "verify", "bench", "sample", "evaluate", "inspect", "doctor")
+
+app = typer.Typer(
+    name="gantools",
+    help="Train, export, optimize, prove, measure and embed image generators.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help renders in half the time
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        import gantools
+
+        typer.echo(gantools.__version__)
+        raise typer.Exit
+
+
+for _name in COMMANDS:
+    app.command(_name)(importlib.import_module(f"gantools.cli.{_name}").command)
+
+
+def main() -> None:
+    """Run the command line. A ``GantoolsError`` becomes a sentence, a hint and an exit code; a bug keeps its trace."""
+    from gantools.core.errors import GantoolsError
+
+    try:
+        app()
+    except GantoolsError as err:
+        typer.echo(f"error: {err.message}", err=True)
+        if err.hint:
+            typer.echo(f"  hint: {err.hint}", err=True)
+        sys.exit(err.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe has gone; Python would complain again when it flushes stdout at exit.
+        sys.stderr.close()
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""``gantools bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gantools.cli.options import Device, Json, Threads, parse_ints
+from gantools.cli.output import show_table, watching
+
+if TYPE_CHECKING:
+    from gantools.bench.latency import BenchTarget
+    from gantools.core.artifact import Artifact
+
+
+def command(
+    artifacts: Annotated[
+        list[Path], typer.Argument(metavar="ART...", help="Artifacts to measure interleaved, in one run.")
+    ],
+    batch: Annotated[str, typer.Option(help="Batch sizes, such as 1,16.")] = "1,16",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Also measure the network itself in PyTorch: a run folder or a checkpoint.")
+    ] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="With --checkpoint: torch.compile as well.")] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Also time seeds to samples, drawing the noise included.")
+    ] = False,
+    device: Device = None,
+    threads: Threads = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.01, help="Most seconds of measuring a variant at a batch size.")
+    ] = 10.0,
+    calls: Annotated[int, typer.Option(min=1, help="Calls to record if the seconds allow; 1000 support a p99.")] = 1000,
+    out: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure sampling latency of artifacts.
+
+    They are warmed up and run interleaved; every value is kept, and percentiles are stated only where the count supports
+    them.
+    """
+    from gantools.bench.latency import bench
+    from gantools.bench.measure import BenchPlan
+    from gantools.bench.report import table_rows, write_report
+    from gantools.core.artifact import load_artifact
+
+    opened = {str(path): load_artifact(path) for path in artifacts}
+    targets = _targets(opened, device, sample=sample)
+    if checkpoint is not None:
+        targets = [*checkpoint_targets(next(iter(opened.values())), checkpoint, compiled=compiled), *targets]
+    plan = BenchPlan(batches=tuple(parse_ints(batch, "--batch")), max_seconds=seconds, min_calls=calls, threads=threads)
+    with watching() as watch:
+        report = bench(targets, plan, watch)
+    if out is not None:
+        write_report(out, title="Sampling latency", bench=report)
+    if json:
+        typer.echo(report.to_json(indent=2))
+    else:
+        rows = table_rows(report)
+        show_table("", list(rows[0]), [list(row.values()) for row in rows])
+        for warning in report.load.warnings:
+            typer.echo(f"warning: {warning}")
+    if not any(row.ok for row in report.rows):
+        raise typer.Exit(1)
+
+
+def checkpoint_targets(artifact: Artifact, checkpoint: Path, *, compiled: bool) -> list[BenchTarget]:
+    """The network behind an artifact, run by PyTorch eagerly and, if wished, compiled."""
+    from gantools.bench.latency import BenchTarget
+    from gantools.runtime.session import Where
+
+    modes = {"torch eager": "eager"} | ({"torch.compile": "compile"} if compiled else {})
+    return [
+        BenchTarget(name, artifact, where=Where(settings={"mode": mode}), checkpoint=checkpoint)
+        for name, mode in modes.items()
+    ]
+
+
+def _targets(opened: dict[str, Artifact], device: str | None, *, sample: bool) -> list[BenchTarget]:
+    from gantools.bench.latency import BenchTarget
+    from gantools.runtime.session import Where
+
+    runs = [BenchTarget(name, artifact, where=Where(device=device)) for name, artifact in opened.items()]
+    if not sample:
+        return runs
+    return runs + [
+        BenchTarget(f"{name} (sample)", artifact, where=Where(device=device), span="sample")
+        for name, artifact in opened.items()
+    ]

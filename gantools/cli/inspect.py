@@ -1,0 +1,85 @@
+"""``gantools inspect``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gantools.cli.options import ArtifactPath, Json
+from gantools.cli.output import emit_json, show_pairs, show_table
+
+
+def command(
+    artifact: ArtifactPath,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also open the main graph and list its layers as compiled.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show what an artifact is and what was proved.
+
+    Graphs, inputs and outputs, precision, what made it, and how far each step was from the one before.
+    """
+    from gantools.core.artifact import load_artifact
+    from gantools.runtime.session import Session
+
+    opened = load_artifact(artifact)
+    manifest = opened.manifest
+    compiled = []
+    if layers:
+        with Session.of(opened) as session:
+            compiled = session.layers()
+    if json:
+        document = {
+            "path": str(artifact),
+            "digest": opened.digest,
+            "manifest": manifest.model_dump(mode="json", by_alias=True),
+        }
+        emit_json(document | ({"layers": [vars(layer) for layer in compiled]} if layers else {}))
+        return
+    output = manifest.output
+    show_pairs(
+        f"{manifest.name} ({manifest.modality})",
+        {
+            "digest": opened.digest,
+            "parent": manifest.parent or "none",
+            "output": f"{output.width}x{output.height}, {'grey' if output.channels == 1 else 'RGB'}, uint8, NHWC",
+            "sampler": f"{manifest.sampler.kind}, runs '{manifest.sampler.graph}'",
+            "goldens": f"seeds {', '.join(map(str, manifest.goldens.seeds))}" if manifest.goldens else "none",
+        },
+    )
+    rows = []
+    for name, graph in manifest.graphs.items():
+        axes = ", ".join(f"{axis} {limits.min}..{limits.max}" for axis, limits in graph.spec.axes.items())
+        needs = graph.requires
+        fits = f"{needs.library} {needs.version} {'/'.join(needs.compute_capabilities)}".strip() if needs else "any"
+        rows.append(
+            [name, graph.format, graph.precision, f"{graph.backend} on {graph.device}", axes, fits, graph.sha256[:12]]
+        )
+    show_table("Graphs", ["graph", "format", "precision", "runs with", "axes", "requires", "sha256"], rows)
+    tensors = [
+        [name, way, tensor.name, tensor.dtype, "x".join(map(str, tensor.shape)), tensor.doc]
+        for name, graph in manifest.graphs.items()
+        for way, group in (("in", graph.spec.inputs), ("out", graph.spec.outputs))
+        for tensor in group
+    ]
+    show_table("Inputs and outputs", ["graph", "", "tensor", "type", "shape", "meaning"], tensors)
+    proofs = [
+        [step.stage, parity.graph, parity.source, f"{parity.max_abs:.3g} of {parity.limit:.3g}", _psnr(parity.psnr_db)]
+        for step in manifest.steps
+        for parity in step.parity
+    ]
+    show_table("Proofs", ["stage", "graph", "compared with", "max difference", "PSNR"], proofs)
+    for note in (note for step in manifest.steps for note in step.notes):
+        typer.echo(f"note: {note}")
+    if layers:
+        show_table(
+            "Layers as compiled",
+            ["layer", "kind", "precision", "arithmetic"],
+            [[layer.name, layer.kind, layer.precision, "yes" if layer.is_arithmetic else ""] for layer in compiled],
+        )
+
+
+def _psnr(value: float | None) -> str:
+    return "equal" if value is None else f"{value:.1f} dB"

@@ -1,0 +1,60 @@
+"""Options that several commands share, and how their texts are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gantools.core.errors import RecipeError
+
+if TYPE_CHECKING:
+    from gantools.core.spec import AxisRange
+
+ArtifactPath = Annotated[
+    Path, typer.Argument(metavar="ART", help="An artifact folder, or a lone .onnx that gantools wrote.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Backend = Annotated[str | None, typer.Option(help="A runtime other than the artifact's own.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads for one run.")]
+
+
+def parse_ints(text: str, option: str) -> list[int]:
+    """Read ``"0-3,8"`` as [0, 1, 2, 3, 8].
+
+    Raises:
+        RecipeError: Not a list of numbers and ranges.
+    """
+    numbers: list[int] = []
+    try:
+        for part in text.split(","):
+            low, dash, high = part.partition("-")
+            numbers.extend(range(int(low), int(high) + 1) if dash else [int(low)])
+    except ValueError:
+        numbers = []
+    if not numbers:
+        raise RecipeError(f"{option} takes numbers and ranges such as 0-63 or 1,16, got '{text}'.")
+    return numbers
+
+
+def parse_axes(texts: list[str]) -> dict[str, AxisRange]:
+    """Read ``["batch=1:16:64"]``.
+
+    Raises:
+        RecipeError: Not NAME=MIN:OPT:MAX, or not in order.
+    """
+    from gantools.core.spec import AxisRange
+
+    axes = {}
+    for text in texts:
+        name, _, limits = text.partition("=")
+        try:
+            axes[name] = AxisRange.parse(limits)
+        except ValueError as err:
+            raise RecipeError(
+                f"--axis takes NAME=MIN:OPT:MAX with 1 <= MIN <= OPT <= MAX, got '{text}'.",
+                hint="for example --axis batch=1:16:64",
+            ) from err
+    return axes

@@ -1,0 +1,76 @@
+"""What commands show: results on stdout, progress and messages on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from gantools.core.events import Event, OnEvent
+
+
+def emit_json(document: Any) -> None:
+    """Print exactly one JSON document."""
+    typer.echo(json.dumps(document, indent=2, default=str))
+
+
+def say(text: str) -> None:
+    """A line for the person, on stderr."""
+    typer.echo(text, err=True)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout. Piped, it keeps the width its columns need."""
+    from rich.console import Console
+    from rich.table import Table
+
+    width = None if Console().is_terminal else 200
+    console = Console(markup=False, highlight=False, width=width)
+    table = Table(title=title or None, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def show_pairs(title: str, pairs: Mapping[str, str]) -> None:
+    """Aligned ``key  value`` lines on stdout."""
+    if title:
+        typer.secho(title, bold=True)
+    width = max((len(key) for key in pairs), default=0)
+    for key, value in pairs.items():
+        typer.echo(f"  {key.ljust(width)}  {value}")
+
+
+@contextmanager
+def watching() -> Iterator[OnEvent]:
+    """Yield a watcher that draws progress bars and notes on stderr while the block runs."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    from gantools.core import events
+
+    console = Console(stderr=True)
+    bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[unit]}"))
+    tail = (TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+    tasks: dict[str, TaskID] = {}
+    with Progress(
+        *bars, *tail, console=console, transient=not console.is_terminal, disable=not console.is_terminal
+    ) as progress:
+
+        def watch(event: Event) -> None:
+            if isinstance(event, events.Note):
+                style = "yellow" if event.level == "warning" else "dim"
+                console.print(event.text, style=style, markup=False, highlight=False, soft_wrap=True)
+                return
+            figures = "  ".join(f"{name} {value:.4g}" for name, value in event.values.items())
+            if event.stage not in tasks:
+                tasks[event.stage] = progress.add_task(event.stage, total=event.total, unit=event.unit, figures=figures)
+            progress.update(tasks[event.stage], completed=event.done, total=event.total, figures=figures)
+
+        yield watch

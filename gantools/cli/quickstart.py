@@ -1,0 +1,86 @@
+"""``gantools quickstart``: the whole way once, on real digits that ship inside scikit-learn. The stages do the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gantools.cli.options import Json
+from gantools.cli.output import emit_json, say, show_table, watching
+
+if TYPE_CHECKING:
+    from gantools.core.artifact import Artifact
+    from gantools.core.events import OnEvent
+
+RECIPE = Path(__file__).with_name("quickstart.toml")
+# name of the artifact, target, precision. An engine is compiled everywhere and run where its GPU is.
+VARIANTS = (
+    ("digits-ov-fp32", "openvino", "fp32"),
+    ("digits-ov", "openvino", "bf16"),
+    ("digits-trt", "tensorrt-rtx", "fp16"),
+)
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="The folder for everything it makes.")] = Path("quickstart"),
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override a key of its recipe; repeatable."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="Most seconds of measuring for each variant and batch size.")
+    ] = 5.0,
+    json: Json = False,
+) -> None:
+    """Go the whole way once, with handwritten digits.
+
+    Trains, exports, optimizes, verifies, scores and measures a generator, and writes a report. Run it again to go on.
+    """
+    from gantools.cli import quickstart_results as results
+    from gantools.core.recipe import load_recipe
+    from gantools.export.onnx import export
+    from gantools.losses import OBJECTIVES
+    from gantools.models import MODELS
+    from gantools.train import train
+
+    recipe = load_recipe(RECIPE, overrides or (), {"model": MODELS, "objective": OBJECTIVES})
+    run, art = out / "run", out / "art"
+    with watching() as watch:
+        try:
+            checkpoint = train(recipe, run, resume=run.exists(), on_event=watch)
+        except KeyboardInterrupt:
+            say(f"stopped and saved. Go on with: gantools quickstart --out {out}")
+            raise typer.Exit(130) from None
+        parent = export(checkpoint, art / "digits", on_event=watch)
+        made, failed = _variants(parent, art, watch)
+        found = results.collect(run, checkpoint, made, failed, recipe.data.source, seconds, watch)
+    page = results.write(out, found)
+    if json:
+        emit_json(found.document)
+    else:
+        show_table("", results.COLUMNS, found.rows)
+        for note in found.notes:
+            typer.echo(note)
+    say(f"\nreport: {page}\nsamples: {out / 'grid.png'}\n\nnext:")
+    for line in found.next_commands:
+        say(f"  {line}")
+
+
+def _variants(parent: Artifact, art: Path, watch: OnEvent) -> tuple[dict[str, Any], dict[str, str]]:
+    """Optimize the parent for every target; a target that is not installed or refuses is a line of the table."""
+    from gantools.core.errors import GantoolsError
+    from gantools.optimize.optimize import optimize
+    from gantools.optimize.plan import plan_from
+
+    made: dict[str, Any] = {"digits": parent}
+    failed: dict[str, str] = {}
+    for name, target, precision in VARIANTS:
+        try:
+            made[name] = optimize(
+                parent, plan_from({"target": target, "precision": precision}), art / name, on_event=watch
+            )
+        except GantoolsError as err:
+            failed[name] = err.message.splitlines()[0]
+    return made, failed

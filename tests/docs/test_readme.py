@@ -1,0 +1,77 @@
+"""Commands in the README and in the examples, executed in order in one folder, as a reader would do it.
+
+Only the training is cut short, and the measuring.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gantools
+from gantools.cli.app import COMMANDS
+
+ROOT = Path(gantools.__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("examples/*/README.md"))]
+SHORT = {
+    "train": ["train.steps=12", "train.checkpoint_every=6", "evaluate.every=6", "evaluate.samples=100"],
+}
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", page.read_text(), flags=re.DOTALL)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Every line that starts gantools or python, without its comment; make has tests of its own."""
+    lines = [line.split("  #")[0].split() for block in blocks(page, "sh") for line in block.splitlines()]
+    return [words for words in lines if words and words[0] in ("gantools", "python")]
+
+
+def shortened(words: list[str]) -> list[str]:
+    if words[:2] == ["gantools", "train"]:
+        return [*words, *(part for override in SHORT["train"] for part in ("--set", override))]
+    return [*words, "--seconds", "0.3"] if words[:2] == ["gantools", "bench"] else words
+
+
+def test_the_readme_shows_every_command() -> None:
+    shown = {words[1] for words in commands(ROOT / "README.md")}
+    assert shown | {"quickstart"} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_and_script_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    found = commands(page)
+    assert len(found) >= 3
+    for words in found:
+        line = [str(Path(sys.executable).parent / words[0]), *shortened(words)[1:]]
+        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{' '.join(line)}\n{done.stdout}\n{done.stderr}"
+    pictures = [path for path in tmp_path.glob("*.png") if path.stat().st_size > 1000]
+    assert pictures, "a page ends with something to look at"
+    for script in blocks(page, "python"):
+        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{script}\n{done.stderr}"
+
+
+def test_the_readme_has_a_script() -> None:
+    assert blocks(ROOT / "README.md", "python")
+
+
+def test_every_link_to_a_file_resolves() -> None:
+    pages = [*ROOT.glob("*.md"), *PAGES[1:], ROOT / "benchmarks/README.md"]
+    links = [
+        (page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link
+    ]
+    assert links
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_quickstart_recipe_is_the_one_of_the_first_example() -> None:
+    """Two files, because an installed package has no examples beside it."""
+    packaged = (ROOT / "gantools/cli/quickstart.toml").read_text()
+    assert packaged == (ROOT / "examples/01_image_gan/recipe.toml").read_text()
