@@ -38,8 +38,7 @@ def command(
 ) -> None:
     """Measure sampling latency of artifacts.
 
-    They are warmed up and run interleaved; every value is kept, and percentiles are stated only where the count supports
-    them.
+    They are warmed up and run interleaved. Every value is kept; a percentile is stated where the count supports it.
     """
     from gantools.bench.latency import bench
     from gantools.bench.measure import BenchPlan

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from gantools.core.artifact import Artifact, GraphFile, Requires
 from gantools.core.errors import BackendError
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
-from gantools.runtime.backends import BACKENDS
+from gantools.runtime.backends import BACKENDS, nvidia_engine
 from gantools.runtime.backends.nvidia_engine import device_problem, first_complaint, layers_from_inspector
 from gantools.runtime.session import Session
 from gantools.samplers import open_artifact
@@ -41,7 +42,7 @@ def test_probing_says_what_is_there_and_what_is_missing() -> None:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_probing_a_library_that_is_not_installed_gives_the_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, name.replace("-", "_"), None)
+    monkeypatch.setitem(sys.modules, name.replace("-", "_"), None)
     found = BACKENDS.load(name).probe("cuda")
     assert not found.ok
     assert found.hint == f"pip install 'gantools[{name}]'"
@@ -112,6 +113,26 @@ def test_a_complaint_is_one_line_of_bearable_length() -> None:
     assert first_complaint([]) == "it gives no reason."
     assert first_complaint(["", " \n Error  one.\nmore", "two"]) == "Error one."
     assert len(first_complaint(["x" * 10_000])) < 210
+
+
+def test_an_engine_for_another_gpu_is_refused(engine: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia_engine, "device_problem", lambda device, extra: None)
+    monkeypatch.setattr(nvidia_engine, "compute_capability", lambda device: "7.5")
+    path, entry = engine.graph()
+    assert entry.requires is not None
+    requires = entry.requires.model_copy(update={"compute_capabilities": ("8.9", "12.0")})
+    with pytest.raises(
+        BackendError, match=r"was built for compute capability 8\.9, 12\.0, and this GPU has 7\.5"
+    ) as caught:
+        Session(path, entry.model_copy(update={"requires": requires}))
+    assert caught.value.hint == "build it again here: 'gantools optimize ART --target tensorrt-rtx --out OUT'"
+
+
+@without_gpu
+def test_a_refusal_of_cuda_is_put_in_words(engine: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia_engine, "device_problem", lambda device, extra: None)
+    with pytest.raises(BackendError, match=r"CUDA refused: CUDA driver version is insufficient"):
+        Session.of(engine)
 
 
 @pytest.mark.gpu

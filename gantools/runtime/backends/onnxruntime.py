@@ -46,6 +46,9 @@ class OnnxRuntimeGraph:
             self._settings.intra_op_num_threads = options.threads
         for key, value in options.settings.items():
             self._settings.add_session_config_entry(key, str(value))
+        if provider == PROVIDERS["cuda"] and graph.precision == "fp32":
+            # On by default, and another precision than fp32: products would have 11 significant bits.
+            provider_options["use_tf32"] = 0
         self._path, self._providers = path, [(provider, provider_options)]
         try:
             self._session: Any = ort.InferenceSession(path, self._settings, providers=self._providers)
@@ -115,10 +118,10 @@ class OnnxRuntimeBackend:
         except (MissingDependencyError, BackendError) as err:
             return Availability(False, err.message, err.hint)
         offered = ort.get_available_providers()
-        text = f"onnxruntime {ort.__version__}: {', '.join(offered)}"
-        return Availability(
-            provider in offered, text, None if provider in offered else "pip install 'gantools[onnxruntime-gpu]'"
-        )
+        if provider in offered:
+            return Availability(True, f"onnxruntime {ort.__version__}: {provider}")
+        reason = f"onnxruntime {ort.__version__} has no {provider}, only {', '.join(offered)}"
+        return Availability(False, reason, "pip install 'gantools[onnxruntime-gpu]'")
 
     def open(self, path: Path, graph: GraphFile, options: OpenOptions) -> OnnxRuntimeGraph:
         """Open ``path`` in a session of its own."""

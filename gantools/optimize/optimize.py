@@ -1,0 +1,152 @@
+"""Artifact to optimized artifact: pass, target, proof. The new artifact appears only when the proof holds.
+
+Where the graph's device is not here, the typed ONNX file is judged on the CPU instead, so that what the precision
+costs is known, and the artifact says that the compiled graph itself was not run. The typed file of an engine is not
+kept: the parent and the step's options make it again, bit for bit.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from gantools.core.artifact import MANIFEST, METADATA_KEY, Artifact, GraphFile, Parity, Step, load_artifact, seal
+from gantools.core.atomic import staged_folder
+from gantools.core.errors import ArtifactError, BackendError
+from gantools.core.events import Note, OnEvent, Progress, ignore
+from gantools.core.optional import require
+from gantools.core.registry import unknown_name
+from gantools.optimize.passes import PASSES
+from gantools.optimize.plan import Plan
+from gantools.optimize.targets import TARGETS, Target
+from gantools.runtime.session import Session, Where
+from gantools.verify.attest import attest_build, check_precision
+from gantools.verify.parity import check
+from gantools.verify.report import open_reference, raise_failures, unavailable, verify_graph
+from gantools.verify.tolerances import tolerance_of
+
+# Who can tell on a CPU what a precision costs, for graphs that are compiled for another device.
+_STAND_INS = {"fp32": "onnxruntime", "fp16": "onnxruntime", "bf16": "openvino"}
+_DISTRIBUTIONS = ("onnx", "onnx-ir", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "tensorrt-rtx")
+
+
+def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = ignore) -> Artifact:
+    """Make every graph of an artifact faster, and prove that it is still the same generator.
+
+    Args:
+        artifact: What to start from: fp32 ONNX graphs, as ``export`` writes them.
+        plan: What to do.
+        out: The new artifact's folder; replaced if it is an artifact.
+        on_event: Who watches.
+
+    Raises:
+        ParityError: A graph differs from its parent by more than the precision explains. Nothing is written.
+        PrecisionError: A runtime computes in another precision, or a weight does not fit. Nothing is written.
+        BackendError: The target cannot do this, or its compiler refused.
+        MissingDependencyError: The target's library is not installed.
+        UnknownNameError: No such target or axis.
+        ArtifactError: The artifact is no fp32 ONNX, or the disk refused.
+    """
+    target = TARGETS.load(plan.target)
+    if refused := target.refusal(plan):
+        raise BackendError(refused[0], hint=refused[1])
+    device = plan.device or target.device
+    # On the CPU whatever is missing is an error; a GPU may be elsewhere.
+    absent = None if device == "cpu" else unavailable(plan.target, device)
+    manifest = artifact.manifest
+    graphs: dict[str, GraphFile] = {}
+    parity: list[Parity] = []
+    notes: list[str] = []
+    with staged_folder(out, marker=MANIFEST) as folder:
+        for done, name in enumerate(manifest.graphs):
+            on_event(Progress("optimize", done, len(manifest.graphs), "graphs"))
+            typed = folder / f"{name}.onnx"
+            entry = _write_typed(artifact, name, plan, device, typed)
+            if absent:
+                parity += _judge_typed(artifact, name, entry, typed, plan)
+            graphs[name] = entry = target.compile(typed, entry, plan)
+            if not absent:
+                parity += _judge_compiled(artifact, name, entry, folder / entry.file, plan, target)
+            elif (built := attest_build(entry)) is not None:
+                check_precision(built, name)
+        if absent:
+            stand_in = (
+                "compared with the parent on the CPU"
+                if parity
+                else "not compared, for want of a CPU runtime that has it"
+            )
+            notes.append(
+                f"compiled for device '{device}' and not run: {absent} The graphs in {plan.precision} were {stand_in}."
+            )
+        if manifest.goldens:
+            shutil.copyfile(artifact.folder / manifest.goldens.file, folder / manifest.goldens.file)
+        options = plan.model_dump(mode="json")
+        step = Step(stage="optimize", options=options, tools=_tools(), parity=tuple(parity), notes=tuple(notes))
+        # Metric cards belong to the parent's samples; these are to be scored anew.
+        update = {"graphs": graphs, "parent": artifact.digest, "steps": (*manifest.steps, step), "quality": ()}
+        seal(folder, manifest.model_copy(update=update))
+    on_event(Progress("optimize", len(graphs), len(graphs), "graphs"))
+    for note in notes:
+        on_event(Note(note, "warning"))
+    return load_artifact(out)
+
+
+def _write_typed(artifact: Artifact, name: str, plan: Plan, device: str, typed: Path) -> GraphFile:
+    """Apply the precision's pass and write the ONNX file."""
+    onnx = require("onnx", extra="optimize", why="to check the typed graph")
+    ir = require("onnx_ir", extra="optimize", why="to change a graph's precision")
+    path, entry = artifact.graph(name)
+    if entry.format != "onnx" or entry.precision not in ("fp32", plan.precision):
+        raise ArtifactError(
+            f"graph '{name}' of '{artifact.path}' is {entry.precision} {entry.format}, optimize starts from fp32 onnx.",
+            hint="give the artifact that 'gantools export' wrote",
+        )
+    spec = entry.spec
+    for axis, limits in plan.axes.items():
+        if axis not in spec.axes:
+            raise unknown_name("axis of this graph", axis, list(spec.axes))
+        spec = spec.with_axis(axis, limits)
+    model = ir.load(path)
+    ir.external_data.load_to_model(model)
+    model.metadata_props.pop(METADATA_KEY, None)
+    if plan.precision in PASSES:
+        model = PASSES.load(plan.precision)(model)
+    ir.save(model, typed)
+    onnx.checker.check_model(typed, full_check=True)
+    return GraphFile(file=typed.name, format="onnx", precision=plan.precision, spec=spec, device=device)
+
+
+def _judge_compiled(
+    artifact: Artifact, name: str, entry: GraphFile, path: Path, plan: Plan, target: Target
+) -> list[Parity]:
+    """Everything that can be tried of the compiled graph, on the device that it is for."""
+    goldens = artifact if name == artifact.manifest.sampler.graph else None
+    report = verify_graph(name, path, entry, artifact.manifest.sampler, artifact, Where(threads=plan.threads), goldens)
+    raise_failures(report.failures, target.hint(plan))
+    return [report.parity] if report.parity else []
+
+
+def _judge_typed(artifact: Artifact, name: str, entry: GraphFile, typed: Path, plan: Plan) -> list[Parity]:
+    """What the precision costs, told by a runtime on the CPU; empty where none is installed that has it."""
+    stand_in = _STAND_INS[plan.precision]
+    if unavailable(stand_in, "cpu"):
+        return []
+    with (
+        Session(typed, entry, Where(stand_in, "cpu", plan.threads)) as graph,
+        open_reference(artifact, name, plan.threads) as source,
+    ):
+        tolerance = tolerance_of(plan.precision, source.graph.precision)
+        text = f"'{artifact.manifest.name}' {artifact.digest[:12]} (typed graph on {stand_in})"
+        return [check(graph, source, artifact.manifest.sampler, tolerance=tolerance, name=name, source=text)]
+
+
+def _tools() -> dict[str, str]:
+    """Versions of what is installed of the libraries that may have had a hand in it."""
+    found = {}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,21 @@
+"""bf16: the upper half of an fp32 number, 1 + 8 + 7 bits: 8 bits of significand and the whole range of fp32.
+
+What recent CPUs (AVX-512 BF16, AMX) and GPUs multiply fastest. Nothing overflows; eight bits are all that is left.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from gantools.optimize.passes.casting import cast_model
+
+
+def apply(model: ir.Model) -> ir.Model:
+    """Round every weight and every intermediate value: x -> round_to_nearest_even(x, 8 bits).
+
+    The conversion of the output, such as to uint8, stays in float32.
+
+    Raises:
+        PrecisionError: An operation of this opset has no bf16; convolutions have it from opset 22 on.
+    """
+    return cast_model(model, ir.DataType.BFLOAT16)

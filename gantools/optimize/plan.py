@@ -1,0 +1,54 @@
+"""What an optimization shall do, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from gantools.core.errors import RecipeError
+from gantools.core.spec import AxisRange, Frozen
+
+PlanPrecision = Literal["fp32", "fp16", "bf16"]
+
+
+class Plan(Frozen):
+    """What an optimization shall do.
+
+    Attributes:
+        target: Name in the table of targets.
+        precision: What the graphs are to be computed in; also the pass that is applied. ``fp32``: none.
+        device: Where they are meant to run; none: the target's own.
+        axes: Other limits for named axes; an engine is tuned for ``opt``.
+        compute_capabilities: NVIDIA compute capabilities to compile for, such as ``8.9``; none: the compiler's default.
+        threads: CPU threads while verifying; none: the runtimes' own choice.
+    """
+
+    target: str
+    precision: PlanPrecision = "fp32"
+    device: str | None = None
+    axes: dict[str, AxisRange] = {}
+    compute_capabilities: tuple[str, ...] = ()
+    threads: int | None = Field(default=None, ge=1)
+
+
+def plan_from(options: Mapping[str, Any]) -> Plan:
+    """A plan from options that people typed.
+
+    Args:
+        options: Plan fields; ``compute_capabilities`` may be one text, ``"8.9,12.0"``.
+
+    Raises:
+        RecipeError: All options that do not fit, in one error.
+    """
+    values = dict(options)
+    if isinstance(text := values.get("compute_capabilities"), str):
+        values["compute_capabilities"] = tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        return Plan.model_validate(values)
+    except ValidationError as err:
+        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {item['input']!r}" for item in err.errors()]
+        raise RecipeError(
+            "the plan does not fit:\n  " + "\n  ".join(problems), hint="see 'gantools optimize --help'"
+        ) from err

@@ -1,0 +1,105 @@
+"""Compile an ONNX file to an NVIDIA engine. What TensorRT 10, TensorRT 11 and TensorRT-RTX have in common.
+
+Networks are strongly typed: the types in the ONNX file bind the compiler. TensorRT 10 has to be told by a flag,
+TensorRT 11 accepts the flag and ignores it, since it has nothing else. In fp32, TF32 (products of 11 significant bits)
+is switched off: it is on by default and would be another precision than the one asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from gantools.core.artifact import GraphFile
+from gantools.core.errors import BackendError
+from gantools.core.spec import GraphSpec
+from gantools.runtime.backends.base import is_arithmetic
+from gantools.runtime.backends.nvidia_engine import collecting_logger, first_complaint
+
+PRECISIONS = {"FLOAT": "fp32", "HALF": "fp16", "BF16": "bf16", "INT8": "int8"}
+SUFFIX = ".engine"
+
+
+def compile_engine(
+    library: Any, name: str, typed: Path, graph: GraphFile, capabilities: tuple[str, ...] = ()
+) -> GraphFile:
+    """Write the engine beside ``typed``, remove ``typed``, and return the entry without its ``requires``.
+
+    Args:
+        library: The module ``tensorrt`` or ``tensorrt_rtx``.
+        name: What to call it in messages: ``"TensorRT"``.
+        typed: The ONNX file.
+        graph: Its entry.
+        capabilities: Compute capabilities to compile for; none: the compiler's default.
+
+    Raises:
+        BackendError: The parser or the compiler refused; its first complaint is in the message.
+    """
+    logger = collecting_logger(library)
+    builder = library.Builder(logger)
+    network = builder.create_network(_strongly_typed(library))
+    parser = library.OnnxParser(network, logger)
+    if not parser.parse_from_file(str(typed)):
+        complaints = [_parser_error(parser.get_error(index)) for index in range(parser.num_errors)] + logger.complaints
+        raise BackendError(f"{name} cannot parse graph '{typed.stem}': {first_complaint(complaints)}")
+    config = builder.create_builder_config()
+    config.profiling_verbosity = library.ProfilingVerbosity.DETAILED  # so that the inspector tells types
+    if graph.precision == "fp32" and hasattr(library.BuilderFlag, "TF32"):
+        config.clear_flag(library.BuilderFlag.TF32)
+    config.add_optimization_profile(_profile(builder, graph.spec))
+    _aim(library, name, config, capabilities)
+    counts = _arithmetic_layers(network)
+    engine = builder.build_serialized_network(network, config)
+    if engine is None:
+        reason = first_complaint(logger.complaints)
+        raise BackendError(
+            f"{name} {library.__version__} cannot compile graph '{typed.stem}' in {graph.precision}: {reason}",
+            hint=f"try another --precision than {graph.precision}",
+        )
+    path = typed.with_suffix(SUFFIX)
+    path.write_bytes(bytes(engine))
+    typed.unlink()
+    return graph.model_copy(update={"file": path.name, "arithmetic_layers": counts})
+
+
+def _parser_error(error: Any) -> str:
+    return f"node '{error.node_name()}' ({error.node_operator()}): {error.desc()}"
+
+
+def _strongly_typed(library: Any) -> int:
+    flag = getattr(library.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    return 0 if flag is None else 1 << int(flag)
+
+
+def _profile(builder: Any, spec: GraphSpec) -> Any:
+    profile = builder.create_optimization_profile()
+    for tensor in spec.inputs:
+        if any(isinstance(size, str) for size in tensor.shape):
+            profile.set_shape(tensor.name, *(tensor.concrete(spec.sizes(which)) for which in ("min", "opt", "max")))
+    return profile
+
+
+def _aim(library: Any, name: str, config: Any, capabilities: tuple[str, ...]) -> None:
+    """Choose the GPUs to compile for."""
+    if not capabilities:
+        return
+    known = {_capability(one): one for one in dir(library.ComputeCapability) if one.startswith("SM")}
+    if unknown := [one for one in capabilities if one not in known]:
+        raise BackendError(
+            f"{name} cannot compile for compute capability {', '.join(unknown)}.", hint=f"it knows {', '.join(known)}"
+        )
+    config.num_compute_capabilities = len(capabilities)
+    for index, capability in enumerate(capabilities):
+        config.set_compute_capability(getattr(library.ComputeCapability, known[capability]), index)
+
+
+def _capability(member: str) -> str:
+    """``SM120`` is 12.0."""
+    return f"{member[2:-1]}.{member[-1]}"
+
+
+def _arithmetic_layers(network: Any) -> dict[str, int]:
+    layers = [network.get_layer(index) for index in range(network.num_layers)]
+    types = [layer.get_output(0).dtype.name for layer in layers if is_arithmetic(layer.type.name)]
+    return dict(Counter(PRECISIONS.get(one, one.lower()) for one in types))

@@ -1,0 +1,36 @@
+"""ONNX Runtime takes the typed ONNX file as it is and compiles it when it is opened.
+
+On a CPU it has no bf16 convolutions, and computes fp16 in fp32 between casts; both gain their speed on CUDA.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gantools.core.artifact import GraphFile
+from gantools.optimize.plan import Plan
+
+_INSTEAD = "use --target openvino --precision bf16 for this CPU, or --device cuda"
+
+
+class OnnxRuntimeTarget:
+    """See the module."""
+
+    device = "cpu"
+
+    def refusal(self, plan: Plan) -> tuple[str, str] | None:
+        """There are no bf16 kernels for the CPU: such a graph would not even open."""
+        if plan.precision == "bf16" and (plan.device or self.device) == "cpu":
+            return "ONNX Runtime has no bf16 convolutions on a CPU.", _INSTEAD
+        return None
+
+    def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:  # noqa: ARG002 - nothing to compile
+        """The file itself."""
+        return graph.model_copy(update={"backend": "onnxruntime"})
+
+    def hint(self, plan: Plan) -> str | None:
+        """On a CPU, only fp32 is computed as asked."""
+        return _INSTEAD if (plan.device or self.device) == "cpu" else None
+
+
+target = OnnxRuntimeTarget()

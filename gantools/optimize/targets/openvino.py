@@ -1,0 +1,35 @@
+"""OpenVINO takes the typed ONNX file as it is and compiles it when it is opened. bf16 is fast where the CPU has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gantools.core.artifact import GraphFile
+from gantools.optimize.plan import Plan
+
+
+class OpenVinoTarget:
+    """See the module."""
+
+    device = "cpu"
+
+    def refusal(self, plan: Plan) -> tuple[str, str] | None:
+        """It runs on CPUs here."""
+        if plan.device not in (None, "cpu"):
+            return f"target 'openvino' runs on device 'cpu', got '{plan.device}'.", "leave --device out"
+        return None
+
+    def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:  # noqa: ARG002 - nothing to compile
+        """The file itself."""
+        return graph.model_copy(update={"backend": "openvino"})
+
+    def hint(self, plan: Plan) -> str | None:
+        """CPUs that multiply in fp16 are rare (AVX-512 FP16); in bf16, common."""
+        return (
+            "this CPU does not multiply in fp16; use --precision bf16"
+            if plan.precision == "fp16"
+            else (f"this CPU does not multiply in {plan.precision}; use --precision fp32")
+        )
+
+
+target = OpenVinoTarget()

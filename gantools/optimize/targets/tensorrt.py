@@ -1,0 +1,55 @@
+"""Engines for TensorRT 10 and 11: data centre GPUs and Jetson. Compiled on the kind of GPU that runs them.
+
+Not exercised by the tests of this repository: the library is not on the public index, and it compiles only where a GPU
+is. Written against the documented API of 10.x and 11.x, and shares everything but these lines with TensorRT-RTX, which
+is tested.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gantools.core.artifact import GraphFile, Requires
+from gantools.core.errors import BackendError
+from gantools.core.optional import require
+from gantools.optimize.plan import Plan
+from gantools.optimize.targets.engine import compile_engine
+from gantools.runtime.backends.nvidia_engine import compute_capability, device_problem
+
+
+class TensorRtTarget:
+    """See the module."""
+
+    device = "cuda"
+
+    def refusal(self, plan: Plan) -> tuple[str, str] | None:
+        """Engines run on CUDA devices, and are compiled for the one that is here."""
+        if not (plan.device or self.device).startswith("cuda"):
+            return f"target 'tensorrt' compiles for device 'cuda', got '{plan.device}'.", "leave --device out"
+        if plan.compute_capabilities:
+            return (
+                "target 'tensorrt' compiles for the GPU that is here, not for a list of compute capabilities.",
+                "leave --compute-capability out, or use --target tensorrt-rtx",
+            )
+        return None
+
+    def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:
+        """An engine for the GPU that is here."""
+        library = require("tensorrt", extra="tensorrt", why="to compile TensorRT engines")
+        device = plan.device or self.device
+        if problem := device_problem(device, "tensorrt"):
+            raise BackendError(
+                f"TensorRT compiles on the GPU that runs the engine: {problem}", hint="use --target tensorrt-rtx"
+            )
+        compiled = compile_engine(library, "TensorRT", typed, graph)
+        requires = Requires(
+            library="tensorrt", version=library.__version__, compute_capabilities=(compute_capability(device),)
+        )
+        return compiled.model_copy(update={"format": "tensorrt", "backend": "tensorrt", "requires": requires})
+
+    def hint(self, plan: Plan) -> str | None:  # noqa: ARG002 - strongly typed: nothing to choose
+        """None: the types of the graph bind the compiler."""
+        return None
+
+
+target = TensorRtTarget()

@@ -1,0 +1,42 @@
+"""Engines for TensorRT-RTX: consumer and workstation GPUs. Compiled without a GPU, finished where they run.
+
+Without ``compute_capabilities`` an engine is portable to every device of compute capability 8.0 and later that the
+library supports; 7.5 must be named, and is better compiled for alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gantools.core.artifact import GraphFile, Requires
+from gantools.core.optional import require
+from gantools.optimize.plan import Plan
+from gantools.optimize.targets.engine import compile_engine
+
+
+class TensorRtRtxTarget:
+    """See the module."""
+
+    device = "cuda"
+
+    def refusal(self, plan: Plan) -> tuple[str, str] | None:
+        """Engines run on CUDA devices."""
+        if not (plan.device or self.device).startswith("cuda"):
+            return f"target 'tensorrt-rtx' compiles for device 'cuda', got '{plan.device}'.", "leave --device out"
+        return None
+
+    def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:
+        """An engine for any GPU, or for those of the plan."""
+        library = require("tensorrt_rtx", extra="tensorrt-rtx", why="to compile TensorRT-RTX engines")
+        compiled = compile_engine(library, "TensorRT-RTX", typed, graph, plan.compute_capabilities)
+        requires = Requires(
+            library="tensorrt-rtx", version=library.__version__, compute_capabilities=plan.compute_capabilities
+        )
+        return compiled.model_copy(update={"format": "tensorrt-rtx", "backend": "tensorrt-rtx", "requires": requires})
+
+    def hint(self, plan: Plan) -> str | None:  # noqa: ARG002 - strongly typed: nothing to choose
+        """None: the types of the graph bind the compiler."""
+        return None
+
+
+target = TensorRtRtxTarget()

@@ -1,0 +1,123 @@
+"""Was the graph computed in the precision that was asked for? Read from the runtime, never from the request.
+
+Only layers that multiply and add count: they are where the time goes and where digits are lost. A runtime that does
+not tell, or a graph without such layers, is an error and not a pass.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from gantools.core.artifact import GraphFile, Precision
+from gantools.core.errors import PrecisionError
+from gantools.core.spec import Frozen
+from gantools.runtime.session import Session
+
+_MOST_NAMED = 5
+
+
+class Attestation(Frozen):
+    """What a graph was asked to be computed in, and what it is computed in.
+
+    Attributes:
+        asked: What the manifest promises.
+        source: ``runtime``: read from the opened graph; ``build``: counted in the typed network when it was compiled.
+        computed: Precision -> share of the layers that multiply and add, 0..1.
+        layers: How many layers multiply and add.
+        deviating: Those in another precision that are no islands: name, kind and precision as one text.
+        islands: Parts of layer names that were meant to stay in another precision.
+    """
+
+    asked: Precision
+    source: Literal["runtime", "build"]
+    computed: dict[str, float]
+    layers: int
+    deviating: tuple[str, ...] = ()
+    islands: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every layer outside the islands is computed in the asked precision."""
+        return self.layers > 0 and not self.deviating
+
+    def __str__(self) -> str:
+        shares = ", ".join(f"{share:.0%} {precision}" for precision, share in sorted(self.computed.items()))
+        return f"asked for {self.asked}, computed {shares or 'nothing'} ({self.layers} layers)"
+
+
+def attest(session: Session, islands: Sequence[str] = ()) -> Attestation:
+    """Ask the runtime in what precision it computes an opened graph.
+
+    Args:
+        session: The graph, as it will be run.
+        islands: Parts of the names of layers that may be in another precision.
+
+    Raises:
+        BackendError: The runtime does not tell.
+    """
+    layers = [layer for layer in session.layers() if layer.is_arithmetic]
+    asked = session.graph.precision
+    deviating = tuple(
+        f"{layer.name} ({layer.kind}, {layer.precision})"
+        for layer in layers
+        if layer.precision != asked and not any(island in layer.name for island in islands)
+    )
+    return Attestation(
+        asked=asked,
+        source="runtime",
+        computed=_shares(Counter(layer.precision for layer in layers)),
+        layers=len(layers),
+        deviating=deviating,
+        islands=tuple(islands),
+    )
+
+
+def attest_build(graph: GraphFile) -> Attestation | None:
+    """What was recorded when a graph was compiled, for machines that cannot open it; None where nothing was recorded.
+
+    The types of a strongly typed network bind the compiler, so they are worth keeping; they are still no measurement.
+    """
+    counts = graph.arithmetic_layers
+    if not counts:
+        return None
+    return Attestation(
+        asked=graph.precision,
+        source="build",
+        computed=_shares(counts),
+        layers=sum(counts.values()),
+        deviating=tuple(
+            f"{count} layers ({precision})" for precision, count in counts.items() if precision != graph.precision
+        ),
+    )
+
+
+def check_precision(attestation: Attestation, name: str, hint: str | None = None) -> None:
+    """Refuse a graph that is not computed in its asked precision.
+
+    Args:
+        attestation: What was found.
+        name: The graph's name in its artifact.
+        hint: What to do instead; none: a general one.
+
+    Raises:
+        PrecisionError: A layer deviates, or no layer multiplies and adds, so that nothing was attested.
+    """
+    if attestation.layers == 0:
+        raise PrecisionError(
+            f"graph '{name}' was asked for {attestation.asked}, and no layer of it multiplies and adds.",
+            hint=hint or "'gantools inspect ART' prints the layers",
+        )
+    if not attestation.ok:
+        named = ", ".join(attestation.deviating[:_MOST_NAMED])
+        more = len(attestation.deviating) - _MOST_NAMED
+        raise PrecisionError(
+            f"graph '{name}': {attestation}: {named}{f' and {more} more' if more > 0 else ''}.",
+            hint=hint or "the runtime chose another precision; try another --target, or the precision that it computes",
+        )
+
+
+def _shares(counts: Mapping[str, int]) -> dict[str, float]:
+    total = sum(counts.values())
+    return {precision: count / total for precision, count in counts.items()}

@@ -1,0 +1,107 @@
+"""What must hold of any generator, with no reference to compare with: sample k depends on seed k alone.
+
+    repeated     the same call again gives the same bits
+    permuted     another order of the rows gives the same rows in that order
+    duplicated   equal rows of a batch give equal samples
+    batched      a row gives the same sample alone and in company
+
+The first three compare runs of one batch size: the same kernels add the same numbers of a row in the same order
+wherever the row stands, so the bits must be equal (tried with ONNX Runtime and OpenVINO in fp32, fp16 and bf16).
+``batched`` compares sizes, for which a runtime may choose other kernels that add in another order (OpenVINO does,
+2e-7), so there the tolerance of the precision holds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from gantools.core.artifact import Sampler
+from gantools.core.errors import ParityError
+from gantools.core.spec import Frozen
+from gantools.runtime.backends.base import Arrays
+from gantools.runtime.session import Session
+from gantools.samplers.feedforward import noise
+from gantools.verify.parity import SEEDS_FROM
+from gantools.verify.tolerances import Tolerance
+
+_MOST_ROWS = 8
+
+
+class OracleResult(Frozen):
+    """One property of one graph.
+
+    Attributes:
+        name: Which property, as in the module's list.
+        ok: Whether it holds.
+        max_abs: Largest absolute difference between values that should be equal, over all outputs, in their own units.
+        limit: The largest that is accepted for the output that is worst.
+    """
+
+    name: str
+    ok: bool
+    max_abs: float
+    limit: float
+
+
+def run_oracles(
+    session: Session, sampler: Sampler, tolerance: Tolerance, *, seeds_from: int = SEEDS_FROM
+) -> tuple[OracleResult, ...]:
+    """Try every property on one graph. Inputs that are no noise are not supported; graphs have none today.
+
+    Args:
+        session: The graph.
+        sampler: Which inputs are noise.
+        tolerance: The bound of ``batched``.
+        seeds_from: First seed.
+    """
+    rows = _rows(session)
+    drawn = noise(session.spec.inputs, sampler, range(seeds_from, seeds_from + rows))
+    whole = session.run(drawn)
+    results = [_judge("repeated", session, session.run(drawn), whole, None)]
+    if rows > 1:
+        order = np.random.default_rng(rows).permutation(rows)
+        results.append(_judge("permuted", session, session.run(_pick(drawn, order)), _pick(whole, order), None))
+        same = session.run(_pick(drawn, np.zeros(rows, np.intp)))
+        results.append(_judge("duplicated", session, same, _pick(same, np.zeros(rows, np.intp)), None))
+        least = session.spec.axes["batch"].min
+        parts = [np.arange(start, start + least) for start in range(0, rows - least + 1, least)]
+        alone = [
+            _judge("batched", session, session.run(_pick(drawn, part)), _pick(whole, part), tolerance) for part in parts
+        ]
+        results.append(max(alone, key=lambda one: (not one.ok, one.max_abs)))
+    return tuple(results)
+
+
+def check_oracles(results: tuple[OracleResult, ...], name: str) -> None:
+    """Raise one error that names every property that does not hold.
+
+    Raises:
+        ParityError: At least one does not hold.
+    """
+    if bad := [f"'{one.name}' differs by {one.max_abs:.3g} (limit {one.limit:.3g})" for one in results if not one.ok]:
+        raise ParityError(
+            f"samples of graph '{name}' depend on more than their own seed: {', '.join(bad)}.",
+            hint="look for statistics of the batch, such as batch normalization in training mode",
+        )
+
+
+def _rows(session: Session) -> int:
+    limits = session.spec.axes.get("batch")
+    return 1 if limits is None else min(limits.max, max(_MOST_ROWS, limits.min))
+
+
+def _pick(arrays: Arrays, rows: npt.NDArray[np.intp]) -> Arrays:
+    return {name: array[rows] for name, array in arrays.items()}
+
+
+def _judge(name: str, session: Session, got: Arrays, expected: Arrays, tolerance: Tolerance | None) -> OracleResult:
+    worst = OracleResult(name=name, ok=True, max_abs=0.0, limit=0.0)
+    for tensor in session.spec.outputs:
+        limit = tolerance.limit(tensor.dtype) if tolerance else 0.0
+        difference = got[tensor.name].astype(np.float64) - expected[tensor.name].astype(np.float64)
+        largest = float(np.abs(difference).max(initial=0.0))
+        ok = largest <= limit  # false for not-a-number
+        if not ok or (worst.ok and largest >= worst.max_abs):
+            worst = OracleResult(name=name, ok=ok, max_abs=largest, limit=limit)
+    return worst

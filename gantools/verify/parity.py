@@ -1,0 +1,202 @@
+"""Are the outputs of a graph those of its source? Same seeds through both, at batch sizes nobody traced.
+
+Element by element; whether the differences that remain matter to people is for metrics to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantools.core.artifact import Parity, Sampler
+from gantools.core.errors import ParityError
+from gantools.core.spec import GraphSpec, TensorSpec
+from gantools.runtime.session import Session
+from gantools.samplers.feedforward import noise
+from gantools.verify.tolerances import LEVELS, RANGE, Tolerance
+
+# Seeds far from the small numbers that people look at and that goldens hold.
+SEEDS_FROM = 1_000_000
+_ODD_SIZES = (3, 5, 7)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one output lies from its source's, over all batch sizes.
+
+    Attributes:
+        output: Name in the graph.
+        max_abs: Largest absolute difference in the output's own units; infinite where a value is not a number.
+        limit: The largest that is accepted.
+        psnr_db: Peak signal-to-noise ratio; None when everything is equal.
+        least_psnr_db: The least that is accepted.
+    """
+
+    output: str
+    max_abs: float
+    limit: float
+    psnr_db: float | None
+    least_psnr_db: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether both bounds hold."""
+        return self.max_abs <= self.limit and (self.psnr_db is None or self.psnr_db >= self.least_psnr_db)
+
+    def __str__(self) -> str:
+        psnr = "equal" if self.psnr_db is None else f"{self.psnr_db:.1f} dB (at least {self.least_psnr_db:.1f} dB)"
+        return f"output '{self.output}' differs by {self.max_abs:.3g} (limit {self.limit:.3g}), {psnr}"
+
+
+def batch_sizes_of(spec: GraphSpec) -> tuple[int, ...]:
+    """The sizes to try: the least, an odd one that neither tracing nor tuning uses, the one tuned for, the largest.
+
+    A spec without an axis ``batch`` is run at its only size, written as 1.
+    """
+    if (limits := spec.axes.get("batch")) is None:
+        return (1,)
+    usual = {limits.min, limits.opt, limits.max}
+    odd = [size for size in _ODD_SIZES if limits.min < size < limits.max and size not in usual][:1]
+    return tuple(sorted(usual.union(odd)))
+
+
+def measure(
+    graph: Session,
+    source: Session,
+    sampler: Sampler,
+    tolerance: Tolerance,
+    *,
+    batch_sizes: Sequence[int] | None = None,
+    seeds_from: int = SEEDS_FROM,
+    inputs: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> tuple[Difference, ...]:
+    """Run the same seeds through both sessions and measure every output.
+
+    Args:
+        graph: What is judged.
+        source: What it is compared with.
+        sampler: Which inputs are noise.
+        tolerance: What is accepted.
+        batch_sizes: Sizes to try; none: those of ``batch_sizes_of``. Every size gets seeds of its own.
+        seeds_from: First seed.
+        inputs: The inputs that are not noise, with a row for each sample of the largest batch.
+    """
+    sums = {tensor.name: _Sum() for tensor in graph.spec.outputs}
+    for size in batch_sizes or batch_sizes_of(graph.spec):
+        given = noise(graph.spec.inputs, sampler, range(seeds_from, seeds_from + size))
+        given |= {name: array[:size] for name, array in (inputs or {}).items()}
+        seeds_from += size
+        got, expected = graph.run(given), source.run(given)
+        for name, total in sums.items():
+            total.add(got[name], expected[name])
+    return tuple(sums[tensor.name].difference(tensor, tolerance) for tensor in graph.spec.outputs)
+
+
+def compare_arrays(
+    tensor: TensorSpec, got: npt.NDArray[Any], expected: npt.NDArray[Any], tolerance: Tolerance
+) -> Difference:
+    """Measure one output of one run against what was expected."""
+    total = _Sum()
+    total.add(got, expected)
+    return total.difference(tensor, tolerance)
+
+
+class _Sum:
+    """What is known of one output after any number of runs."""
+
+    def __init__(self) -> None:
+        self.largest = self.squares = 0.0
+        self.count = 0
+
+    def add(self, got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> None:
+        """Infinite for another shape or type, and where a value is not a number."""
+        largest = squares = math.inf
+        if got.shape == expected.shape and got.dtype == expected.dtype:
+            difference = got.astype(np.float64) - expected.astype(np.float64)
+            if np.isfinite(difference).all():
+                largest, squares = float(np.abs(difference).max(initial=0.0)), float(np.square(difference).sum())
+        self.largest, self.squares = max(self.largest, largest), self.squares + squares
+        self.count += got.size
+
+    def difference(self, tensor: TensorSpec, tolerance: Tolerance) -> Difference:
+        peak = LEVELS if tensor.dtype == "uint8" else RANGE
+        psnr = None
+        if self.squares:
+            psnr = 10 * math.log10(peak**2 * self.count / self.squares) if math.isfinite(self.squares) else -math.inf
+        limit, least = tolerance.limit(tensor.dtype), tolerance.least_psnr_db(tensor.dtype)
+        return Difference(tensor.name, self.largest, limit, psnr, least)
+
+
+def compare(
+    graph: Session,
+    against: Session,
+    sampler: Sampler,
+    *,
+    tolerance: Tolerance,
+    name: str = "",
+    source: str = "",
+    **options: Any,
+) -> Parity:
+    """The worst output as a line of the manifest, within the tolerance or not. Arguments as of ``check``."""
+    found = measure(graph, against, sampler, tolerance, **options)
+    return parity_of(found, name or graph.graph.file, source, options.get("batch_sizes") or batch_sizes_of(graph.spec))
+
+
+def check(
+    graph: Session,
+    against: Session,
+    sampler: Sampler,
+    *,
+    tolerance: Tolerance,
+    name: str = "",
+    source: str = "",
+    **options: Any,
+) -> Parity:
+    """Like ``compare``, and refuse outputs that are further away than the tolerance.
+
+    Args:
+        graph: What is judged.
+        against: What it is compared with.
+        sampler: Which inputs are noise.
+        tolerance: What is accepted.
+        name: The graph's name in its artifact.
+        source: What ``against`` is, for people: ``"network"``, ``"'digits' 3fa9c01d"``.
+        options: ``batch_sizes``, ``seeds_from``, ``inputs`` of ``measure``.
+
+    Raises:
+        ParityError: Names every output that is out of bounds, with what was found and what is accepted.
+    """
+    found = measure(graph, against, sampler, tolerance, **options)
+    raise_if_far(found, name or graph.graph.file, source)
+    return parity_of(found, name or graph.graph.file, source, options.get("batch_sizes") or batch_sizes_of(graph.spec))
+
+
+def raise_if_far(found: Sequence[Difference], name: str, source: str) -> None:
+    """Raise one error for all differences that are out of bounds; do nothing when there are none.
+
+    Raises:
+        ParityError: See ``check``.
+    """
+    if bad := [str(difference) for difference in found if not difference.ok]:
+        raise ParityError(
+            f"graph '{name}' differs from {source or 'its source'}:\n  " + "\n  ".join(bad),
+            hint="this is a fault, or the network is too steep for the precision: try --precision fp32",
+        )
+
+
+def parity_of(found: Sequence[Difference], name: str, source: str, batch_sizes: Sequence[int]) -> Parity:
+    """The worst difference as a line of the manifest."""
+    worst = max(found, key=lambda difference: (not difference.ok, difference.max_abs / (difference.limit or 1)))
+    return Parity(
+        source=source or "source",
+        graph=name,
+        max_abs=worst.max_abs,
+        limit=worst.limit,
+        psnr_db=worst.psnr_db,
+        batch_sizes=tuple(batch_sizes),
+    )

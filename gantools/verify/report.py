@@ -1,0 +1,279 @@
+"""Verify an artifact as a whole: parity with its parent, self-consistency, precision, goldens. One report.
+
+A compiled graph whose device is not here cannot be run; the report then says so, with what was recorded at the build,
+and calls the outcome neither passed nor failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from gantools.core.artifact import Artifact, GraphFile, Parity, Precision, Sampler
+from gantools.core.errors import ArtifactError, BackendError, ParityError, PrecisionError
+from gantools.core.events import OnEvent, Progress, ignore
+from gantools.core.spec import Frozen
+from gantools.runtime.backends import BACKENDS
+from gantools.runtime.session import Session, Where
+from gantools.samplers.feedforward import sample
+from gantools.verify.attest import Attestation, attest, attest_build, check_precision
+from gantools.verify.oracles import OracleResult, check_oracles, run_oracles
+from gantools.verify.parity import Difference, batch_sizes_of, compare_arrays, measure, parity_of, raise_if_far
+from gantools.verify.tolerances import tolerance_of
+
+Verdict = Literal["passed", "failed", "built, not run"]
+
+
+class Failure(Frozen):
+    """Something that does not hold, as the error that it would be."""
+
+    kind: Literal["parity", "precision"]
+    message: str
+    hint: str | None = None
+
+
+class GraphReport(Frozen):
+    """One graph.
+
+    Attributes:
+        graph: Name in the artifact.
+        verdict: ``built, not run``: its device is not here, so only what the build recorded is known.
+        backend: Who ran it, or would.
+        device: Where.
+        precision: What the manifest promises.
+        not_run: Why it could not be run here.
+        parity: Against the source; None without one.
+        oracles: Self-consistency.
+        attestation: Precision as computed, or as recorded by the build.
+        goldens: Against the stored samples; None where the artifact has none, or for graphs other than the main one.
+        failures: Everything that does not hold.
+    """
+
+    graph: str
+    verdict: Verdict
+    backend: str
+    device: str
+    precision: Precision
+    not_run: str | None = None
+    parity: Parity | None = None
+    oracles: tuple[OracleResult, ...] = ()
+    attestation: Attestation | None = None
+    goldens: Difference | None = None
+    failures: tuple[Failure, ...] = ()
+
+
+class VerifyReport(Frozen):
+    """Everything that was tried on an artifact.
+
+    Attributes:
+        artifact: Digest.
+        against: Digest of what it was compared with; None: nothing.
+        is_parent: Whether that is what the artifact was made from.
+        verdict: ``failed`` if any graph failed; else ``built, not run`` if any could not be run here.
+    """
+
+    artifact: str
+    against: str | None
+    is_parent: bool
+    verdict: Verdict
+    graphs: tuple[GraphReport, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything was run and holds."""
+        return self.verdict == "passed"
+
+    def raise_if_failed(self) -> None:
+        """Raise for what does not hold. Graphs that were not run do not raise; ``verdict`` tells of them.
+
+        Raises:
+            ParityError: Outputs or samples differ; with everything else that fails.
+            PrecisionError: Only the precision deviates.
+        """
+        raise_failures([failure for graph in self.graphs for failure in graph.failures])
+
+
+def raise_failures(failures: Sequence[Failure], precision_hint: str | None = None) -> None:
+    """Raise one error for all failures; do nothing when there are none.
+
+    Args:
+        failures: What does not hold.
+        precision_hint: What to do when only the precision deviates, instead of the hint of the first failure.
+    """
+    if failures:
+        text = "\n".join(failure.message for failure in failures)
+        if all(failure.kind == "precision" for failure in failures):
+            raise PrecisionError(text, hint=precision_hint or failures[0].hint)
+        raise ParityError(text, hint=next(failure.hint for failure in failures if failure.kind == "parity"))
+
+
+def verify(
+    artifact: Artifact,
+    against: Artifact | None = None,
+    where: Where = Where(),  # noqa: B008 - frozen
+    *,
+    on_event: OnEvent = ignore,
+) -> VerifyReport:
+    """Try everything that can be tried of an artifact here.
+
+    Args:
+        artifact: What is judged.
+        against: What it should equal, usually its parent; none: only what needs no reference.
+        where: Who runs the artifact, if not who its manifest names.
+        on_event: Who watches.
+
+    Raises:
+        ArtifactError: The two share no graph, or the reference cannot be run here.
+        BackendError: A runtime that is here refused a graph.
+    """
+    names = [name for name in artifact.manifest.graphs if against is None or name in against.manifest.graphs]
+    if not names:
+        raise ArtifactError(
+            f"'{artifact.path}' and '{against.path if against else ''}' have no graph in common.",
+            hint="'gantools inspect ART' prints the graphs",
+        )
+    reports = []
+    for done, name in enumerate(names):
+        on_event(Progress("verify", done, len(names), "graphs"))
+        path, entry = artifact.graph(name)
+        goldens = artifact if name == artifact.manifest.sampler.graph else None
+        reports.append(verify_graph(name, path, entry, artifact.manifest.sampler, against, where, goldens))
+    on_event(Progress("verify", len(names), len(names), "graphs"))
+    verdicts = {report.verdict for report in reports}
+    order: tuple[Verdict, ...] = ("failed", "built, not run", "passed")
+    return VerifyReport(
+        artifact=artifact.digest,
+        against=against.digest if against else None,
+        is_parent=against is not None and against.digest == artifact.manifest.parent,
+        verdict=next(verdict for verdict in order if verdict in verdicts),
+        graphs=tuple(reports),
+    )
+
+
+def verify_graph(
+    name: str,
+    path: Path,
+    entry: GraphFile,
+    sampler: Sampler,
+    against: Artifact | None,
+    where: Where = Where(),  # noqa: B008 - frozen
+    goldens: Artifact | None = None,
+) -> GraphReport:
+    """Try everything that can be tried of one graph here.
+
+    Args:
+        name: Its name in the artifact.
+        path: Its file.
+        entry: Its manifest entry.
+        sampler: How its artifact samples.
+        against: Holds the graph of the same name that this one should equal.
+        where: Who runs it.
+        goldens: The artifact whose golden samples it should give.
+    """
+    backend, device = where.backend or entry.backend, where.device or entry.device
+    report = GraphReport(graph=name, verdict="passed", backend=backend, device=device, precision=entry.precision)
+    not_run = unavailable(backend, device)
+    session = None
+    if not_run is None:
+        try:
+            session = Session(path, entry, where)
+        except BackendError as err:
+            if entry.requires is None:
+                raise
+            not_run = err.message
+    if session is None:
+        built = attest_build(entry)
+        failures: list[Failure] = []
+        if built is not None:
+            with _collected(failures):
+                check_precision(built, name)
+        verdict: Verdict = "failed" if failures else "built, not run"
+        return report.model_copy(
+            update={"verdict": verdict, "not_run": not_run, "attestation": built, "failures": tuple(failures)}
+        )
+    with session:
+        return _ran(report, session, sampler, against, where, goldens)
+
+
+def unavailable(backend: str, device: str) -> str | None:
+    """Why nothing can be run on this backend and device here; None: it can."""
+    found = BACKENDS.load(backend).probe(device)
+    return None if found.ok else f"{found.reason.rstrip('.')}."
+
+
+def _ran(
+    report: GraphReport,
+    session: Session,
+    sampler: Sampler,
+    against: Artifact | None,
+    where: Where,
+    goldens: Artifact | None,
+) -> GraphReport:
+    tolerance = tolerance_of(report.precision)
+    failures: list[Failure] = []
+    found: dict[str, object] = {}
+    if against is not None:
+        name = f"'{against.manifest.name}' {against.digest[:12]}"
+        with open_reference(against, report.graph, where.threads) as source:
+            wider = tolerance_of(report.precision, source.graph.precision)
+            differences = measure(session, source, sampler, wider)
+        found["parity"] = parity_of(differences, report.graph, name, batch_sizes_of(session.spec))
+        with _collected(failures):
+            raise_if_far(differences, report.graph, name)
+    found["oracles"] = oracles = run_oracles(session, sampler, tolerance)
+    with _collected(failures):
+        check_oracles(oracles, report.graph)
+    found["attestation"] = attestation = attest(session)
+    with _collected(failures):
+        check_precision(attestation, report.graph)
+    if goldens is not None and goldens.manifest.goldens is not None:
+        found["goldens"] = difference = _golden_difference(session, sampler, goldens)
+        with _collected(failures):
+            raise_if_far([difference], report.graph, "what its golden samples were made with")
+    verdict = "failed" if failures else "passed"
+    return report.model_copy(update={**found, "failures": tuple(failures), "verdict": verdict})
+
+
+def open_reference(artifact: Artifact, name: str, threads: int | None = None) -> Session:
+    """The graph that others are compared with. An fp32 ONNX graph is run by ONNX Runtime on the CPU, whoever ships it.
+
+    Raises:
+        ArtifactError: It cannot be run here.
+    """
+    path, entry = artifact.graph(name)
+    as_reference = entry.format == "onnx" and entry.precision == "fp32"
+    where = Where("onnxruntime", "cpu", threads) if as_reference else Where(threads=threads)
+    if reason := unavailable(where.backend or entry.backend, where.device or entry.device):
+        raise ArtifactError(
+            f"graph '{name}' of '{artifact.path}' cannot serve as a reference here: {reason}",
+            hint="compare with the exported artifact",
+        )
+    return Session(path, entry, where)
+
+
+def _golden_difference(session: Session, sampler: Sampler, artifact: Artifact) -> Difference:
+    goldens = artifact.manifest.goldens
+    assert goldens is not None
+    try:
+        stored = np.load(artifact.folder / goldens.file, allow_pickle=False)
+    except ValueError as err:
+        raise ArtifactError(f"the golden samples '{goldens.file}' are no array: {err}.", hint="export again") from err
+    batch = session.spec.axes["batch"].max
+    made = np.concatenate(list(sample(session, sampler, goldens.seeds, batch, {})))
+    output = session.spec.outputs[0]
+    return compare_arrays(output, made, stored, tolerance_of(session.graph.precision))
+
+
+@contextmanager
+def _collected(failures: list[Failure]) -> Iterator[None]:
+    """Turn a parity or precision error into an entry of the report."""
+    try:
+        yield
+    except PrecisionError as err:
+        failures.append(Failure(kind="precision", message=err.message, hint=err.hint))
+    except ParityError as err:
+        failures.append(Failure(kind="parity", message=err.message, hint=err.hint))
