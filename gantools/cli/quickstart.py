@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from gantools.core.events import OnEvent
 
 RECIPE = Path(__file__).with_name("quickstart.toml")
-# name of the artifact, target, precision. An engine is compiled everywhere and run where its GPU is.
+# Name of the artifact, target, precision, device. An engine is compiled everywhere and run where its GPU is.
 VARIANTS = (
-    ("digits-ov-fp32", "openvino", "fp32"),
-    ("digits-ov", "openvino", "bf16"),
-    ("digits-trt", "tensorrt-rtx", "fp16"),
+    ("digits-ov-fp32", "openvino", "fp32", "cpu"),
+    ("digits-ov", "openvino", "bf16", "cpu"),
+    ("digits-cuda", "onnxruntime", "fp16", "cuda"),
+    ("digits-trt", "tensorrt-rtx", "fp16", "cuda"),
 )
 
 
@@ -73,14 +74,16 @@ def _variants(parent: Artifact, art: Path, watch: OnEvent) -> tuple[dict[str, An
     from gantools.core.errors import GantoolsError
     from gantools.optimize.optimize import optimize
     from gantools.optimize.plan import plan_from
+    from gantools.verify.report import unavailable
 
     made: dict[str, Any] = {"digits": parent}
     failed: dict[str, str] = {}
-    for name, target, precision in VARIANTS:
+    for name, target, precision, device in VARIANTS:
+        if target == "onnxruntime" and unavailable(target, device):
+            continue  # its file would be that of the CPU, and nothing could be said of it here
         try:
-            made[name] = optimize(
-                parent, plan_from({"target": target, "precision": precision}), art / name, on_event=watch
-            )
+            plan = plan_from({"target": target, "precision": precision, "device": device})
+            made[name] = optimize(parent, plan, art / name, on_event=watch)
         except GantoolsError as err:
             failed[name] = err.message.splitlines()[0]
     return made, failed

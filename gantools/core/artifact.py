@@ -59,8 +59,8 @@ class GraphFile(Frozen):
         backend: Who opens it when nobody asks for another.
         device: Where it is meant to run.
         requires: Demands of a compiled graph.
-        arithmetic_layers: Of a compiled graph: precision -> layers that multiply and add, counted in the typed network when it
-            was compiled, for machines that cannot open it.
+        arithmetic_layers: Of a compiled graph: precision -> layers that multiply and add, counted in the typed network
+            when it was compiled, for machines that cannot open it.
         sha256: Digest of the file; empty before the artifact is sealed and in a manifest inside the file itself.
     """
 
