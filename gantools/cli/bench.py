@@ -42,8 +42,9 @@ def command(
     """
     from gantools.bench.latency import bench
     from gantools.bench.measure import BenchPlan
-    from gantools.bench.report import table_rows, write_report
+    from gantools.bench.report import precision_text, table_rows, write_report
     from gantools.core.artifact import load_artifact
+    from gantools.core.errors import PrecisionError
 
     opened = {str(path): load_artifact(path) for path in artifacts}
     targets = _targets(opened, device, sample=sample)
@@ -61,6 +62,8 @@ def command(
         show_table("", list(rows[0]), [list(row.values()) for row in rows])
         for warning in report.load.warnings:
             typer.echo(f"warning: {warning}")
+    if deviating := dict.fromkeys(f"{row.name}: {precision_text(row)}" for row in report.deviating):
+        raise PrecisionError("not computed in the precision that was asked for:\n  " + "\n  ".join(deviating))
     if not any(row.ok for row in report.rows):
         raise typer.Exit(1)
 

@@ -214,7 +214,7 @@ def _facts(found: Results) -> dict[str, str]:
     if fastest and fastest.p50_ms:
         facts["Fastest at batch 1"] = f"{fastest.p50_ms:.2f} ms ({fastest.name})"
         faster = {one.name: one.faster.value for one in found.report.comparisons if one.batch == 1}
-        if fastest.name in faster:
+        if fastest.name in faster and not found.report.load.warnings:
             facts["Against torch eager"] = f"{faster[fastest.name]:.1f}x"
     if cards := found.scores.get("digits"):
         facts["KID"] = f"{cards[0].value:.4f}"

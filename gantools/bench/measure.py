@@ -1,0 +1,183 @@
+"""Time several functions in one run, interleaved, so that whatever the machine does happens to all of them.
+
+Each round gives every function one block of calls, in an order that is shuffled anew. A block starts with calls that
+are not recorded, because the caches, and threads that still spin, belong to whoever ran before.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+from pydantic import Field
+
+from gantools.bench.stats import needed
+from gantools.core.errors import GantoolsError
+from gantools.core.spec import Frozen
+
+Clock = Callable[[], int]
+"""Nanoseconds from any fixed moment; never goes back."""
+
+
+class BenchPlan(Frozen):
+    """How long and how carefully to measure.
+
+    Attributes:
+        batches: Batch sizes, each measured by itself.
+        min_calls: Recorded calls of each variant at each batch, if ``max_seconds`` allows. 1000 support a p99.
+        max_seconds: Recording time of one variant at one batch. Slow graphs get fewer calls, down to the 20 that a
+            median needs. Warm-up and all lead-ins together are bounded by the same time each.
+        threads: CPU threads of every variant; none: as many as there are physical cores to run on.
+        rounds: Blocks over which the calls of a variant are spread.
+        lead_in_calls: Least unrecorded calls at the start of a block.
+        lead_in_ms: Least time of those calls. OpenVINO needs 40 ms after another runtime has run until it is as fast as
+            alone (0.17 ms after 0.25 ms, tried on two cores), ONNX Runtime and PyTorch 2 ms.
+        window: Calls of a warm-up window.
+        steady_windows: Warm-up ends when the medians of so many consecutive windows ...
+        steady_within: ... differ by at most this share.
+        max_warmup_seconds: Or after this long; the row then says that it was not steady.
+        seed: Of the order.
+    """
+
+    batches: tuple[int, ...] = Field(default=(1, 16), min_length=1)
+    min_calls: int = Field(default=1000, ge=1)
+    max_seconds: float = Field(default=10.0, gt=0)
+    threads: int | None = Field(default=None, ge=1)
+    rounds: int = Field(default=20, ge=1)
+    lead_in_calls: int = Field(default=1, ge=0)
+    lead_in_ms: float = Field(default=50.0, ge=0)
+    window: int = Field(default=10, ge=1)
+    steady_windows: int = Field(default=3, ge=2)
+    steady_within: float = Field(default=0.05, gt=0)
+    max_warmup_seconds: float = Field(default=5.0, gt=0)
+    seed: int = 0
+
+
+@dataclass
+class Timings:
+    """What was recorded of one function.
+
+    Attributes:
+        first_call_ms: The very first call at this batch: allocation, compilation for this shape.
+        warmup_calls: Unrecorded calls before the first round, the first call among them.
+        steady: Whether warm-up ended by its rule and not by its limit.
+        block: Recorded calls in each round; value i belongs to round i // block.
+        values_ms: Every recorded call, in order.
+        failure: Why the function dropped out; None: it did not.
+    """
+
+    first_call_ms: float | None = None
+    warmup_calls: int = 0
+    steady: bool = False
+    block: int = 1
+    values_ms: list[float] = field(default_factory=list)
+    failure: str | None = None
+
+
+def reason(err: Exception) -> str:
+    """An exception as the reason in a row."""
+    if isinstance(err, GantoolsError):
+        return err.message
+    lines = str(err).strip().splitlines()
+    return f"{type(err).__name__}: {lines[0]}" if lines else type(err).__name__
+
+
+def measure(
+    calls: Mapping[str, Callable[[], object]],
+    plan: BenchPlan,
+    *,
+    clock: Clock = time.perf_counter_ns,
+    on_round: Callable[[int, int], None] | None = None,
+) -> dict[str, Timings]:
+    """Warm every function up, then record them round by round.
+
+    A function that raises drops out; the others go on. Python's garbage collector is off while calls are recorded.
+
+    Args:
+        calls: Name -> what is timed, called without arguments.
+        plan: How long and how carefully.
+        clock: What time it is.
+        on_round: Told how many rounds of how many are done.
+    """
+    timings = {name: Timings() for name in calls}
+    estimates_ms = {}
+    for name, call in calls.items():
+        try:
+            estimates_ms[name] = _warm_up(call, timings[name], plan, clock)
+        except Exception as err:  # whatever a runtime raises is the reason in its row
+            timings[name].failure = reason(err)
+    if not estimates_ms:
+        return timings
+    rounds = _spread(estimates_ms, timings, plan)
+    order = list(estimates_ms)
+    shuffle = random.Random(plan.seed).shuffle
+    deadline = clock() + int(3 * plan.max_seconds * len(order) * 1e9)
+    lead_in_ms = min(plan.lead_in_ms, plan.max_seconds * 1000 / rounds)
+    gc.collect()
+    gc.disable()
+    try:
+        for done in range(rounds):
+            shuffle(order)
+            for name in tuple(order):
+                try:
+                    _lead_in(calls[name], plan.lead_in_calls, lead_in_ms, clock)
+                    timings[name].values_ms += [_timed_ms(calls[name], clock) for _ in range(timings[name].block)]
+                except Exception as err:
+                    timings[name].failure = reason(err)
+                    order.remove(name)
+            if on_round:
+                on_round(done + 1, rounds)
+            if clock() > deadline:
+                break
+    finally:
+        gc.enable()
+    return timings
+
+
+def _warm_up(call: Callable[[], object], timing: Timings, plan: BenchPlan, clock: Clock) -> float:
+    """Call until the medians of consecutive windows agree; returns the last median in ms."""
+    timing.first_call_ms = _timed_ms(call, clock)
+    timing.warmup_calls = 1
+    started = clock()  # after the first call: compiling may take longer than the whole warm-up
+    medians: list[float] = []
+    window: list[float] = []
+    while True:
+        window.append(_timed_ms(call, clock))
+        timing.warmup_calls += 1
+        if len(window) == plan.window:
+            medians.append(median(window))
+            window = []
+            last = medians[-plan.steady_windows :]
+            timing.steady = len(last) == plan.steady_windows and max(last) <= min(last) * (1 + plan.steady_within)
+        if timing.steady or clock() - started > min(plan.max_warmup_seconds, plan.max_seconds) * 1e9:
+            return medians[-1] if medians else median(window)
+
+
+def _spread(estimates_ms: Mapping[str, float], timings: Mapping[str, Timings], plan: BenchPlan) -> int:
+    """Set every function's calls a round; returns the number of rounds, the same for all, to compare round by round."""
+    counts = {
+        name: min(plan.min_calls, max(needed(50), int(plan.max_seconds * 1000 / max(estimate, 1e-6))))
+        for name, estimate in estimates_ms.items()
+    }
+    rounds = min(plan.rounds, *counts.values())
+    for name, count in counts.items():
+        timings[name].block = -(-count // rounds) if count == plan.min_calls else count // rounds
+    return rounds
+
+
+def _lead_in(call: Callable[[], object], least_calls: int, least_ms: float, clock: Clock) -> None:
+    started = clock()
+    made = 0
+    while made < least_calls or clock() - started < least_ms * 1e6:
+        call()
+        made += 1
+
+
+def _timed_ms(call: Callable[[], object], clock: Clock) -> float:
+    start = clock()
+    call()
+    return (clock() - start) / 1e6

@@ -1,0 +1,84 @@
+"""What may be said of a list of latencies: percentiles that the count supports, spread, and ratios with intervals.
+
+Nothing is averaged and nothing is thrown away: slow calls are what a user notices.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantools.core.spec import Frozen
+
+Values = npt.NDArray[np.float64]
+
+BEYOND = 10
+"""Values that must lie at or beyond a percentile on its thinner side before the percentile is stated."""
+MIN_ROUNDS = 10
+"""Rounds from which a bootstrap over rounds is stated."""
+CONFIDENCE = 0.95
+_RESAMPLES = 1000
+
+
+class Ratio(Frozen):
+    """A ratio of two medians.
+
+    Attributes:
+        value: Median of the first divided by the median of the second.
+        interval: Percentile bootstrap over rounds; None with fewer than ``MIN_ROUNDS`` rounds.
+        confidence: Of the interval.
+        rounds: How many rounds both took part in.
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+    confidence: float = CONFIDENCE
+    rounds: int
+
+
+def needed(percent: int) -> int:
+    """How many values a percentile needs: 20 for the median, 100 for p90, 1000 for p99."""
+    return ceil(BEYOND * 100 / min(percent, 100 - percent))
+
+
+def nearest_rank(values: Values, percent: int) -> float:
+    """The smallest value that at least ``percent`` % of all values do not exceed. No interpolation, no support rule."""
+    return float(np.sort(values)[ceil(percent * len(values) / 100) - 1])
+
+
+def percentile(values: Values, percent: int) -> float | None:
+    """The nearest-rank percentile, or None where ``values`` are too few to support it. See ``needed``."""
+    return nearest_rank(values, percent) if len(values) >= needed(percent) else None
+
+
+def dispersion(values: Values) -> float | None:
+    """Interquartile range as a share of the median; None with fewer values than quartiles need."""
+    if len(values) < needed(25):
+        return None
+    return (nearest_rank(values, 75) - nearest_rank(values, 25)) / nearest_rank(values, 50)
+
+
+def ratio_of_medians(first: npt.NDArray[Any], second: npt.NDArray[Any], *, seed: int = 0) -> Ratio:
+    """How many times larger the median of ``first`` is.
+
+    Rounds are resampled, not single calls, and the same rounds for both: what disturbed the machine for a while
+    disturbed neighbours alike, and calls within a round are not independent.
+
+    Args:
+        first: (rounds, calls a round) in ms.
+        second: (rounds, its own calls a round) in ms, from the same rounds.
+        seed: Of the resampling.
+    """
+    rounds = len(first)
+    value = float(np.median(first) / np.median(second))
+    if rounds < MIN_ROUNDS:
+        return Ratio(value=value, interval=None, rounds=rounds)
+    rng = np.random.default_rng(seed)
+    ratios = np.empty(_RESAMPLES)
+    for index, picked in enumerate(rng.integers(0, rounds, (_RESAMPLES, rounds))):
+        ratios[index] = np.median(first[picked]) / np.median(second[picked])
+    low, high = np.quantile(ratios, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Ratio(value=value, interval=(float(low), float(high)), rounds=rounds)
