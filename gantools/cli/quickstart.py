@@ -39,8 +39,12 @@ def command(
 
     Trains, exports, optimizes, verifies, scores and measures a generator, and writes a report. Run it again to go on.
     """
-    from gantools.cli import quickstart_results as results
+    from gantools.core.optional import require
     from gantools.core.recipe import load_recipe
+
+    for module in ("torch", "onnxscript", "psutil", "onnxruntime"):
+        require(module, extra="all-cpu", why="for the quickstart")
+    from gantools.cli import quickstart_results as results
     from gantools.export.onnx import export
     from gantools.losses import OBJECTIVES
     from gantools.models import MODELS
@@ -52,7 +56,7 @@ def command(
         try:
             checkpoint = train(recipe, run, resume=run.exists(), on_event=watch)
         except KeyboardInterrupt:
-            say(f"stopped and saved. Go on with: gantools quickstart --out {out}")
+            say(f"stopped. Go on with: gantools quickstart --out {out}")
             raise typer.Exit(130) from None
         parent = export(checkpoint, art / "digits", on_event=watch)
         made, failed = _variants(parent, art, watch)

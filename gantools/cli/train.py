@@ -25,6 +25,7 @@ def command(
     schema: Annotated[bool, typer.Option("--schema", help="Print the recipe's JSON Schema and stop.")] = False,
 ) -> None:
     """Train a generator from a recipe."""
+    from gantools.core.optional import require
     from gantools.core.recipe import load_recipe, recipe_schema
 
     if schema:
@@ -32,6 +33,7 @@ def command(
         return
     if recipe is None:
         raise typer.BadParameter("give a recipe, such as examples/01_image_gan/recipe.toml", param_hint="RECIPE")
+    require("torch", extra="train", why="to train")
     from gantools.losses import OBJECTIVES
     from gantools.models import MODELS
 
@@ -49,6 +51,6 @@ def command(
                 resolved, out, resume=resume, devices=devices, nodes=nodes, accelerator=accelerator, on_event=watch
             )
         except KeyboardInterrupt:
-            say(f"stopped and saved. Go on with: gantools train {recipe} --out {out} --resume")
+            say(f"stopped. Go on with: gantools train {recipe} --out {out} --resume")
             raise typer.Exit(130) from None
     say(f"best checkpoint: step {checkpoint.step}. Next: gantools export {out} --out art/{resolved.name}")

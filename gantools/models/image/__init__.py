@@ -1,0 +1,1 @@
+"""Architectures that make images, one file each."""

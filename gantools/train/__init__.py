@@ -1,0 +1,61 @@
+"""Recipe to checkpoint. This file is free of torch; the loop is in ``fit.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gantools.core.events import OnEvent, ignore
+from gantools.core.optional import require
+from gantools.core.recipe import Recipe
+
+if TYPE_CHECKING:
+    from gantools.train.checkpoint import Checkpoint
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    devices: int | str = 1,
+    nodes: int = 1,
+    accelerator: str = "auto",
+    on_event: OnEvent = ignore,
+) -> Checkpoint:
+    """Train a generator.
+
+    The run folder holds ``recipe.json``, ``checkpoints/``, ``samples/``, ``log.jsonl``, ``tensorboard/`` and
+    ``best.json``. On a CPU, and with equal library versions and thread counts, a training is a function of its recipe
+    and its data, and a resumed one is equal to an uninterrupted one bit for bit.
+
+    Args:
+        recipe: What to do.
+        out: The run folder.
+        resume: Go on from the newest checkpoint in ``out``. The recipe must be the one of the run; only ``train.steps``
+        may
+            have grown.
+        devices: Devices on each node, or ``"auto"``: all. With more than one, this program is started again for each.
+        nodes: Machines.
+        accelerator: ``auto``, ``cpu`` or ``cuda``.
+        on_event: Who watches.
+
+    Returns:
+        The best checkpoint by KID, or the last one where the recipe turns evaluation off.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM arrived; the step was finished and saved before this was raised.
+        RecipeError: The recipe does not fit the run that is to be resumed, or the devices.
+        DataError: The images cannot be used.
+        TrainingError: A loss or a weight is not finite.
+        ArtifactError: ``out`` holds something else, or the disk refused.
+        MissingDependencyError: The extra ``train`` is not installed.
+    """
+    for module in ("torch", "lightning_fabric", "safetensors", "tensorboard"):
+        require(module, extra="train", why="to train")
+    from gantools.train.fit import fit
+
+    return fit(recipe, out, resume=resume, devices=devices, nodes=nodes, accelerator=accelerator, on_event=on_event)
+
+
+__all__ = ["train"]

@@ -1,0 +1,264 @@
+"""Checkpoints: weights as safetensors, everything else as JSON. Nothing here can run code when it is opened.
+
+A run folder has ``checkpoints/step-00000500/`` with ``nets.safetensors`` (all nets), ``ema.safetensors`` (the averaged
+nets that ship), ``optimizers.safetensors`` and ``state.json``; and ``best.json``, which names the checkpoint with the
+lowest KID.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from gantools.core.atomic import sha256_file, staged_folder, write_atomic
+from gantools.core.errors import ArtifactError, TrainingError
+from gantools.core.recipe import Recipe
+from gantools.core.spec import Frozen
+from gantools.models import MODELS
+from gantools.models.model import Model
+
+STATE, BEST, CHECKPOINTS = "state.json", "best.json", "checkpoints"
+NETS, EMA, OPTIMIZERS = "nets.safetensors", "ema.safetensors", "optimizers.safetensors"
+_PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
+
+Which = Literal["best", "last"] | int
+Tensors = dict[str, Tensor]
+
+
+class State(Frozen):
+    """What ``state.json`` holds.
+
+    Attributes:
+        step: Finished steps.
+        images_seen: Real images seen.
+        data_sha256: Content digest of the training images.
+        quality: The scores at this step, or none.
+        recipe: The resolved recipe.
+    """
+
+    schema_number: Literal[1] = 1
+    step: int
+    images_seen: int
+    data_sha256: str
+    quality: dict[str, Any] | None = None
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An opened checkpoint. Weights are read when ``build_model`` asks for them."""
+
+    folder: Path
+    state: State
+
+    @property
+    def step(self) -> int:
+        """Finished steps."""
+        return self.state.step
+
+    @property
+    def images_seen(self) -> int:
+        """Real images seen."""
+        return self.state.images_seen
+
+    @property
+    def recipe(self) -> Recipe:
+        """The resolved recipe of the training."""
+        return self.state.recipe
+
+    @property
+    def quality(self) -> dict[str, Any] | None:
+        """``{"kid": value, "samples": count, "extractor": name}``, or none when it was not scored."""
+        return self.state.quality
+
+    @property
+    def digest(self) -> str:
+        """Hex digest over all files of the checkpoint."""
+        lines = [f"{sha256_file(path)}  {path.name}\n" for path in sorted(self.folder.iterdir()) if path.is_file()]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def build_model(self, weights: Literal["ema", "raw"] | str = "ema") -> Model:
+        """The model with its weights, on the CPU, in inference mode.
+
+        Args:
+            weights: ``ema``: the averaged nets where there are, ``raw``: all nets as they learned last.
+
+        Raises:
+            ArtifactError: A file is missing or damaged, or does not fit the model.
+        """
+        if weights not in ("ema", "raw"):
+            raise ArtifactError(f"a checkpoint has no weights '{weights}'.", hint="weights are ema or raw")
+        architecture = MODELS.load(self.recipe.model.name)
+        with torch.random.fork_rng(devices=[]):
+            model: Model = architecture.build(architecture.Config(**self.recipe.model.options))
+        load_nets(model.nets, self.folder / NETS)
+        if weights == "ema":
+            load_nets({name: model.nets[name] for name in model.shipped}, self.folder / EMA)
+        return model.eval()
+
+
+def load_checkpoint(path: Path | str, which: Which = "best") -> Checkpoint:
+    """Open a checkpoint.
+
+    Args:
+        path: A run folder, or one checkpoint's folder.
+        which: For a run folder: ``best`` by KID (the last where nothing was scored), ``last``, or a step.
+
+    Raises:
+        ArtifactError: There is none, it is damaged, or it is a pickle.
+    """
+    path = Path(path)
+    if path.suffix.lower() in _PICKLES:
+        raise ArtifactError(
+            f"'{path}' is a pickle, which can run code when it is opened, so gantools does not open it.",
+            hint="give a run folder that 'gantools train' wrote; its weights are safetensors",
+        )
+    if (path / STATE).is_file():
+        return Checkpoint(path, _read_state(path))
+    steps = checkpoint_steps(path)
+    if not steps:
+        what = "holds no checkpoint" if path.is_dir() else "is no run folder" if path.exists() else "does not exist"
+        raise ArtifactError(f"'{path}' {what}.", hint="'gantools train RECIPE --out RUN' makes a run folder")
+    step = _best_step(path) or steps[-1] if which == "best" else steps[-1] if which == "last" else which
+    if step not in steps:
+        raise ArtifactError(
+            f"'{path}' holds no checkpoint of step {step!r}.",
+            hint=f"there are: best, last, {', '.join(map(str, steps))}",
+        )
+    folder = step_folder(path, int(step))
+    return Checkpoint(folder, _read_state(folder))
+
+
+def save_checkpoint(run: Path, state: State, nets: Tensors, averaged: Tensors, optimizers: Tensors) -> Path:
+    """Write one checkpoint, whole or not at all.
+
+    Raises:
+        TrainingError: A weight is not finite; nothing is written.
+        ArtifactError: The disk refused.
+    """
+    for name, tensor in (*nets.items(), *averaged.items()):
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise TrainingError(
+                f"the weight '{name}' is not finite at step {state.step}.",
+                hint="start again with a lower train.learning_rate",
+            )
+    target = step_folder(run, state.step)
+    with staged_folder(target, marker=STATE) as folder:
+        for file, tensors in ((NETS, nets), (EMA, averaged), (OPTIMIZERS, optimizers)):
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / file)
+        (folder / STATE).write_text(state.model_dump_json(indent=2) + "\n")
+    return target
+
+
+def keep_best_and_newest(run: Path, newest: int) -> int | None:
+    """Name the best checkpoint in ``best.json``, then remove all but it and the ``newest`` last ones.
+
+    Returns:
+        The best step, or none while nothing was scored.
+    """
+    steps = checkpoint_steps(run)
+    scored = [(step, quality) for step in steps if (quality := _read_state(step_folder(run, step)).quality)]
+    best = min(scored, key=lambda item: float(item[1]["kid"]), default=None)
+    if best:
+        content = {"step": best[0], "checkpoint": f"{CHECKPOINTS}/{step_folder(run, best[0]).name}", **best[1]}
+        write_atomic(run / BEST, (json.dumps(content, indent=2) + "\n").encode())
+    for step in steps[:-newest]:
+        if not best or step != best[0]:
+            shutil.rmtree(step_folder(run, step))
+    return best[0] if best else None
+
+
+def remove_leftovers(run: Path) -> None:
+    """Remove what a killed training was about to write."""
+    for path in (run / CHECKPOINTS).glob(".step-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def checkpoint_steps(run: Path) -> list[int]:
+    """The steps of a run's checkpoints, oldest first."""
+    folders = (run / CHECKPOINTS).glob("step-*")
+    return sorted(int(folder.name.removeprefix("step-")) for folder in folders if (folder / STATE).is_file())
+
+
+def step_folder(run: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return run / CHECKPOINTS / f"step-{step:08d}"
+
+
+def net_tensors(nets: Mapping[str, nn.Module]) -> Tensors:
+    """Parameters and buffers of nets under the names ``"G.project.weight"``."""
+    return {f"{net}.{name}": tensor for net, module in nets.items() for name, tensor in module.state_dict().items()}
+
+
+def load_nets(nets: Mapping[str, nn.Module], path: Path) -> None:
+    """Copy the weights of a file into nets.
+
+    Raises:
+        ArtifactError: The file is missing or damaged, or names or shapes differ; all differences are named.
+    """
+    found, wanted = read_tensors(path), net_tensors(nets)
+    found = {name: tensor for name, tensor in found.items() if name.partition(".")[0] in nets}
+    problems = [f"'{name}' is missing" for name in wanted if name not in found]
+    problems += [f"'{name}' is not of this model" for name in found if name not in wanted]
+    for name, tensor in wanted.items():
+        if name in found and (found[name].shape, found[name].dtype) != (tensor.shape, tensor.dtype):
+            problems.append(f"'{name}' is {_kind(found[name])} and the model's is {_kind(tensor)}")
+    if problems:
+        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+        raise ArtifactError(
+            f"'{path}' does not fit the model: {shown}.", hint="use the recipe the weights were trained with"
+        )
+    with torch.no_grad():
+        for name, tensor in wanted.items():
+            tensor.copy_(found[name])
+
+
+def read_tensors(path: Path) -> Tensors:
+    """The tensors of a safetensors file.
+
+    Raises:
+        ArtifactError: Missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except FileNotFoundError as err:
+        raise ArtifactError(f"'{path}' does not exist.", hint="copy the whole checkpoint folder") from err
+    except (SafetensorError, OSError) as err:
+        raise ArtifactError(f"'{path}' is damaged: {err}.", hint="use another checkpoint of the run") from err
+
+
+def _read_state(folder: Path) -> State:
+    try:
+        return State.model_validate_json((folder / STATE).read_bytes())
+    except (ValidationError, OSError) as err:
+        first = err.errors()[0] if isinstance(err, ValidationError) else {"loc": (), "msg": str(err)}
+        where = ".".join(map(str, first["loc"]))
+        raise ArtifactError(
+            f"'{folder / STATE}' cannot be read: {where}{': ' if where else ''}{first['msg']}.",
+            hint="use another checkpoint of the run",
+        ) from err
+
+
+def _best_step(run: Path) -> int | None:
+    try:
+        step = json.loads((run / BEST).read_text())["step"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise ArtifactError(f"'{run / BEST}' is damaged.", hint="give the folder of one checkpoint") from err
+    return int(step)
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"

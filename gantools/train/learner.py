@@ -1,0 +1,111 @@
+"""Everything that changes while training: nets, their averages, their optimizers. Knows nothing of files or logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from gantools.core.errors import RecipeError
+from gantools.core.recipe import Recipe
+from gantools.losses import OBJECTIVES
+from gantools.losses.objectives.objective import Batch, Objective, ObjectiveRow, Phase
+from gantools.models import MODELS
+from gantools.models.model import Architecture, Model
+from gantools.train.checkpoint import EMA, NETS, OPTIMIZERS, Checkpoint, load_nets, net_tensors
+from gantools.train.draws import generator
+from gantools.train.ema import Average
+from gantools.train.optimizers import make_optimizers, optimizer_tensors, restore_optimizers
+
+
+class Learner:
+    """A model in training.
+
+    Nets are not wrapped for data parallelism: a GAN's phases run different parts of its nets, some of them twice, which
+    wrappers that count backward passes forbid. Instead the gradients of a phase are averaged in one piece, as StyleGAN2
+    does.
+
+    Args:
+        recipe: What to build.
+        fabric: Launched; owns devices, processes and precision.
+
+    Attributes:
+        model: What learns.
+        averaged: What ships, in inference mode.
+        objective: Owns the phases.
+    """
+
+    def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
+        row: ObjectiveRow[Any] = OBJECTIVES.load(recipe.objective.name)
+        self.objective: Objective = row.build(row.Config(**recipe.objective.options))
+        self.model, self.averaged = (_build(recipe, fabric.device) for _ in range(2))
+        if missing := sorted(set(row.nets) - set(self.model.nets)):
+            raise RecipeError(
+                f"the objective '{recipe.objective.name}' trains {', '.join(row.nets)}, and the model "
+                f"'{recipe.model.name}' has no {', '.join(missing)}.",
+                hint="choose an objective that fits the model",
+            )
+        self.averaged.eval()
+        self._fabric, self._batch = fabric, recipe.train.batch
+        self._optimizers = make_optimizers(self.model, recipe.train)
+        self._averages = [
+            Average(self.model.nets[name], self.averaged.nets[name], recipe.train.ema_half_life_images)
+            for name in self.model.shipped
+        ]
+
+    def update(self, phase: Phase, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """Take one optimizer step on the nets of a phase; returns the loss terms, which nobody has waited for yet."""
+        with self._fabric.autocast():
+            loss = self.objective.loss(phase, self.model.nets, batch, rng)
+        parameters = [parameter for net in phase.updates for parameter in self.model.nets[net].parameters()]
+        # Only what this phase updates is differentiated: the generator's phase spends nothing on gradients of the
+        # discriminator's weights. A penalty does not depend on the last bias, hence allow_unused.
+        gradients = torch.autograd.grad(loss.value, parameters, allow_unused=True)
+        self._average_over_processes([gradient for gradient in gradients if gradient is not None])
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        for net in phase.updates:
+            self._optimizers[net].step()
+            self._optimizers[net].zero_grad()
+        return loss.terms
+
+    def average(self, images_seen: int) -> None:
+        """Let the averages follow one step."""
+        for average in self._averages:
+            average.update(self._batch, images_seen)
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """All that a checkpoint must hold, by file name."""
+        shipped = {name: self.averaged.nets[name] for name in self.averaged.shipped}
+        return {
+            NETS: net_tensors(self.model.nets),
+            EMA: net_tensors(shipped),
+            OPTIMIZERS: optimizer_tensors(self.model.nets, self._optimizers),
+        }
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Become what was saved."""
+        load_nets(self.model.nets, checkpoint.folder / NETS)
+        load_nets({name: self.averaged.nets[name] for name in self.averaged.shipped}, checkpoint.folder / EMA)
+        restore_optimizers(self.model.nets, self._optimizers, checkpoint.folder / OPTIMIZERS)
+
+    def _average_over_processes(self, gradients: list[Tensor]) -> None:
+        if self._fabric.world_size == 1:
+            return
+        joined = torch.cat([gradient.flatten() for gradient in gradients])
+        flat: Any = self._fabric.all_reduce(joined, reduce_op="mean")
+        for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+
+def _build(recipe: Recipe, device: torch.device) -> Model:
+    """The model as the recipe's seed initializes it: the same on every process and device."""
+    architecture: Architecture[Any] = MODELS.load(recipe.model.name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator(recipe.train.seed, "initialization", 0).initial_seed())
+        model = architecture.build(architecture.Config(**recipe.model.options))
+    for net in model.nets.values():
+        net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+    return model

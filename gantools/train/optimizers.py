@@ -1,0 +1,69 @@
+"""One Adam for each net, and its state as named tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from gantools.core.errors import ArtifactError
+from gantools.core.recipe import TrainSection
+from gantools.models.model import Model
+from gantools.train.checkpoint import read_tensors
+
+_SLOTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def make_optimizers(model: Model, section: TrainSection) -> dict[str, Optimizer]:
+    """Adam (Kingma and Ba, 2015) by net. Nets that ship learn at ``learning_rate``, the others at the other one."""
+    other = section.discriminator_learning_rate or section.learning_rate
+    rates = {name: section.learning_rate if name in model.shipped else other for name in model.nets}
+    return {
+        name: Adam(net.parameters(), lr=rates[name], betas=section.betas, fused=True)
+        for name, net in model.nets.items()
+    }
+
+
+def optimizer_tensors(nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
+    """The moments and step counts of every parameter, under names like ``"G.project.weight/exp_avg"``."""
+    return {
+        f"{net}.{name}/{slot}": optimizers[net].state[parameter][slot]
+        for net, module in nets.items()
+        for name, parameter in module.named_parameters()
+        if parameter in optimizers[net].state
+        for slot in _SLOTS
+    }
+
+
+def restore_optimizers(nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], path: Path) -> None:
+    """Put saved tensors back, in the memory layout of their parameters: the same kernels then give the same bits.
+
+    Raises:
+        ArtifactError: The file is missing or damaged, or holds the state of other parameters.
+    """
+    saved = read_tensors(path)
+    for net, module in nets.items():
+        for name, parameter in module.named_parameters():
+            slots = {slot: saved.pop(f"{net}.{name}/{slot}", None) for slot in _SLOTS}
+            present = [value for value in slots.values() if value is not None]
+            if not present:
+                continue  # a parameter that no phase has moved yet
+            moments = (slots["exp_avg"], slots["exp_avg_sq"])
+            if len(present) < len(_SLOTS) or any(
+                value.shape != parameter.shape for value in moments if value is not None
+            ):
+                raise ArtifactError(
+                    f"'{path}' does not fit the parameter '{net}.{name}'.", hint="use another checkpoint"
+                )
+            optimizers[net].state[parameter] = {
+                slot: value.to(parameter.device) if slot == "step" else torch.empty_like(parameter).copy_(value)
+                for slot, value in slots.items()
+                if value is not None
+            }
+    if saved:
+        raise ArtifactError(
+            f"'{path}' holds the state of unknown parameters: {next(iter(saved))}.", hint="use another checkpoint"
+        )

@@ -1,0 +1,53 @@
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from gantools.core.errors import RecipeError
+from gantools.losses import OBJECTIVES
+from gantools.losses.objectives.nonsaturating import NonSaturating, NonSaturatingConfig
+from gantools.losses.objectives.objective import Batch, ObjectiveRow
+from gantools.train.draws import generator
+from gantools.train.learner import Learner
+from tests.train.conftest import MakeRecipe
+
+with_encoder = ObjectiveRow(NonSaturatingConfig, NonSaturating, nets=("G", "D", "E"))
+
+
+@pytest.fixture
+def fabric() -> Fabric:
+    return Fabric(accelerator="cpu", devices=1, precision="32-true")
+
+
+def weights(learner: Learner, net: str) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten().clone() for parameter in learner.model.nets[net].parameters()])
+
+
+def test_each_phase_moves_its_own_nets_and_no_other(make_recipe: MakeRecipe, fabric: Fabric) -> None:
+    learner = Learner(make_recipe(objective__r1_gamma=1.0), fabric)
+    batch = Batch(torch.rand(8, 1, 32, 32) * 2 - 1, {"latent": torch.randn(8, 8)})
+    moved = []
+    for phase in learner.objective.phases:
+        before = {net: weights(learner, net) for net in ("G", "D")}
+        learner.update(phase, batch, generator(0, phase.name, 0))
+        moved.append((phase.name, [net for net in before if not torch.equal(before[net], weights(learner, net))]))
+    assert moved == [("D", ["D"]), ("D_r1", ["D"]), ("G", ["G"])]
+
+
+def test_networks_are_channels_last_and_the_averages_are_in_inference_mode(
+    make_recipe: MakeRecipe, fabric: Fabric
+) -> None:
+    learner = Learner(make_recipe(), fabric)
+    kernels = [p for net in learner.model.nets.values() for p in net.parameters() if p.ndim == 4 and p.shape[1] > 1]
+    assert len(kernels) >= 5
+    assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+    assert learner.model.nets["G"].training
+    assert not learner.averaged.nets["G"].training
+    assert not any(parameter.requires_grad for parameter in learner.averaged.nets["G"].parameters())
+
+
+def test_an_objective_that_does_not_fit_the_model_is_refused(
+    make_recipe: MakeRecipe, fabric: Fabric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OBJECTIVES._rows, "coding", f"{__name__}:with_encoder")
+    with pytest.raises(RecipeError, match=r"'coding' trains G, D, E, and the model 'dcgan' has no E"):
+        Learner(make_recipe(objective__name="coding"), fabric)
