@@ -186,8 +186,7 @@ def write(out: Path, found: Results) -> Path:
     write_report(
         page,
         title="gantools quickstart: handwritten digits",
-        summary=f"A DCGAN trained on {len(found.references.images)} real digits, exported, optimized and measured. "
-        + " ".join(f"{note.rstrip('.')}." for note in found.notes),
+        summary=f"A DCGAN trained on {len(found.references.images)} real digits, exported, optimized and measured.",
         facts=_facts(found),
         grids=[
             Grid(

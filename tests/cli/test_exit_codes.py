@@ -1,0 +1,137 @@
+"""What a script that calls gantools can rely on: exit codes, and nothing left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from gantools.core.artifact import MANIFEST, seal
+from gantools.core.atomic import staged_folder
+from tests.cli.test_app import gantools
+from tests.conftest import tiny_manifest, tiny_onnx
+
+MakeArtifact = Callable[..., Path]
+COMMAND = Path(sys.executable).parent / "gantools"
+RECIPE = """
+[model]
+name = "dcgan"
+resolution = 32
+channels = 1
+latent = 8
+width = 4
+[data]
+source = "builtin:digits"
+[objective]
+name = "nonsaturating"
+[train]
+steps = 100000
+batch = 8
+sample_every = 0
+[evaluate]
+every = 0
+"""
+
+
+def promising(precision: str, folder: Path) -> Path:
+    """An artifact whose manifest promises a precision that its fp32 graph does not have."""
+    manifest = tiny_manifest()
+    entry = manifest.graphs["generator"].model_copy(update={"precision": precision})
+    with staged_folder(folder, marker=MANIFEST) as staged:
+        tiny_onnx(staged / "generator.onnx")
+        seal(staged, manifest.model_copy(update={"graphs": {"generator": entry}}))
+    return folder
+
+
+def test_a_sound_artifact_verifies_with_0(make_artifact: MakeArtifact) -> None:
+    done = gantools("verify", make_artifact(), "--against", make_artifact(name="same"), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "passed"
+
+
+def test_a_precision_that_was_not_computed_is_4(tmp_path: Path) -> None:
+    done = gantools("verify", promising("bf16", tmp_path / "art"))
+    assert done.returncode == 4
+    assert "asked for bf16, computed 100% fp32" in done.stderr
+    assert "NO" in done.stdout
+    assert gantools("bench", tmp_path / "art", "--seconds", "0.02", "--batch", "1").returncode == 4
+
+
+def test_another_generator_is_4(make_artifact: MakeArtifact, tmp_path: Path) -> None:
+    import numpy as np
+    import onnx
+
+    other = tmp_path / "other"
+    with staged_folder(other, marker=MANIFEST) as staged:
+        tiny_onnx(staged / "generator.onnx")
+        model = onnx.load(staged / "generator.onnx")
+        weights = onnx.numpy_helper.to_array(model.graph.initializer[0])
+        model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(weights * np.float32(1.1), "w"))
+        onnx.save(model, staged / "generator.onnx")
+        seal(staged, tiny_manifest())
+    done = gantools("verify", other, "--against", make_artifact())
+    assert done.returncode == 4
+    assert "output 'image' differs by" in done.stderr
+
+
+def test_an_optimization_that_the_runtime_does_not_honour_is_4_and_leaves_nothing(
+    make_artifact: MakeArtifact, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = gantools("optimize", make_artifact(), "--target", "onnxruntime", "--precision", "fp16", "--out", out)
+    assert done.returncode == 4
+    assert "asked for fp16, computed 100% fp32" in done.stderr
+    assert "hint: " in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["art"]
+
+
+def test_a_runtime_that_is_not_installed_is_3(make_artifact: MakeArtifact, tmp_path: Path) -> None:
+    """The library is hidden behind a module of the same name that says it is not there."""
+    (tmp_path / "hide").mkdir()
+    (tmp_path / "hide/openvino.py").write_text("raise ModuleNotFoundError('No module named openvino', name='openvino')")
+    command = [
+        Path(sys.executable).parent / "gantools",
+        "sample",
+        make_artifact("openvino"),
+        "--out",
+        tmp_path / "g.png",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "hide")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 3
+    assert done.stderr.splitlines() == [
+        "error: 'openvino' is needed to run graphs with OpenVINO, and is not installed.",
+        "  hint: pip install 'gantools[openvino]'",
+    ]
+    assert not (tmp_path / "g.png").exists()
+
+
+def test_ctrl_c_in_a_training_saves_ends_with_130_and_can_be_resumed(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    run = tmp_path / "run"
+    command = [str(COMMAND), "train", str(tmp_path / "recipe.toml"), "--out", str(run)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
+        log = run / "log.jsonl"
+        while training.poll() is None and not (log.exists() and log.read_text().count("\n") >= 2):
+            pass
+        training.send_signal(signal.SIGINT)
+        assert training.stderr is not None
+        errors = training.stderr.read()
+    assert training.returncode == 130
+    assert f"gantools train {tmp_path / 'recipe.toml'} --out {run} --resume" in errors
+    assert "Traceback" not in errors
+    (saved,) = (run / "checkpoints").iterdir()
+    step = int(saved.name.removeprefix("step-"))
+    more = ["--resume", "--set", f"train.steps={step + 3}"]
+    done = gantools(*command[1:], *more)
+    assert done.returncode == 0, done.stderr
+    assert f"best checkpoint: step {step + 3}" in done.stderr
+
+
+def test_a_lone_onnx_samples_without_its_folder(make_artifact: MakeArtifact, tmp_path: Path) -> None:
+    lone = tmp_path / "lone.onnx"
+    lone.write_bytes((make_artifact() / "generator.onnx").read_bytes())
+    assert gantools("sample", lone, "--seeds", "0-3", "--out", tmp_path / "g.png").returncode == 0
+    assert (tmp_path / "g.png").exists()
