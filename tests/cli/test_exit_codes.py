@@ -92,11 +92,11 @@ def test_a_runtime_that_is_not_installed_is_3(make_artifact: MakeArtifact, tmp_p
     (tmp_path / "hide").mkdir()
     (tmp_path / "hide/openvino.py").write_text("raise ModuleNotFoundError('No module named openvino', name='openvino')")
     command = [
-        Path(sys.executable).parent / "gantools",
+        str(Path(sys.executable).parent / "gantools"),
         "sample",
-        make_artifact("openvino"),
+        str(make_artifact("openvino")),
         "--out",
-        tmp_path / "g.png",
+        str(tmp_path / "g.png"),
     ]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "hide")}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
