@@ -1,4 +1,7 @@
+import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +41,23 @@ def test_probes_tell_version_and_device() -> None:
 )
 def test_only_multiply_adds_count_as_arithmetic(kind: str, expected: bool) -> None:
     assert is_arithmetic(kind) is expected
+
+
+def test_a_signal_after_openvino_graphs_were_closed_is_no_crash(
+    make_artifact: Callable[..., Path],
+) -> None:
+    """OpenVINO's cores replace the stack that signal handlers run on; see ``_core`` there. In a process of its own."""
+    script = """
+import os, signal, sys
+from gantools.core.artifact import load_artifact
+from gantools.runtime.session import Session
+artifact = load_artifact(sys.argv[1])
+first, second = Session.of(artifact), Session.of(artifact)
+first.close()
+second.close()
+signal.signal(signal.SIGINT, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    command = [sys.executable, "-c", script, str(make_artifact("openvino"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n")
