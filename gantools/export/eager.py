@@ -45,10 +45,8 @@ class EagerGraph:
         mode = options.settings.get("mode", "eager")
         if mode not in MODES:
             raise BackendError(f"PyTorch has no mode '{mode}'.", hint=f"modes: {', '.join(MODES)}")
-        if options.device.startswith("cuda") and not torch.cuda.is_available():
-            raise BackendError(
-                f"asked for device '{options.device}', and this PyTorch sees no CUDA device.", hint="use --device cpu"
-            )
+        if problem := _device_problem(options.device):
+            raise BackendError(f"asked for device '{options.device}', and {problem}.", hint="use --device cpu")
         if options.threads:
             torch.set_num_threads(options.threads)
         self._device = torch.device(options.device)
@@ -81,6 +79,17 @@ class EagerGraph:
         self._module = self._compute = None
 
 
+def _device_problem(device: str) -> str | None:
+    """Why PyTorch cannot use the device; None: it can."""
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return None
+    if kind != "cuda":
+        return f"PyTorch here knows the devices cpu and cuda, not '{kind}'"
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return None if int(index or 0) < count else f"this PyTorch sees {count or 'no'} CUDA devices"
+
+
 class EagerBackend:
     """See the module."""
 
@@ -88,9 +97,9 @@ class EagerBackend:
 
     def probe(self, device: str = "cpu") -> Availability:
         """Whether PyTorch sees the device."""
-        ok = device == "cpu" or torch.cuda.is_available()
-        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no CUDA device"
-        return Availability(ok, f"torch {torch.__version__}: {gpu}", None if ok else "use --device cpu")
+        problem = _device_problem(device)
+        found = problem or (torch.cuda.get_device_name(device) if device != "cpu" else "cpu")
+        return Availability(problem is None, f"torch {torch.__version__}: {found}", problem and "use --device cpu")
 
     def open(self, path: Path, graph: GraphFile, options: OpenOptions) -> EagerGraph:
         """Open the graph of a checkpoint folder or of a run's best checkpoint."""
