@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gantools.cli.options import Json
-from gantools.cli.output import emit_json, show_pairs, show_table
+from gantools.cli.output import emit_json, say, show_pairs, show_table
 
 
 def command(json: Json = False) -> None:
@@ -12,7 +12,7 @@ def command(json: Json = False) -> None:
     Lists hardware, libraries and backends, and what to install for those that are missing.
     """
     import gantools
-    from gantools.bench.environment import environment
+    from gantools.bench.environment import Environment, environment
     from gantools.core.errors import MissingDependencyError
     from gantools.runtime.backends import BACKENDS
 
@@ -29,22 +29,16 @@ def command(json: Json = False) -> None:
                 extra = "train" if name == "torch" else name
                 hint = f"pip install 'gantools[{extra}]'"
                 rows.append({"backend": name, "device": device, "ok": False, "reason": str(err), "hint": hint})
-    machine = environment()
+    machine: Environment | None = None
+    try:
+        machine = environment()
+    except MissingDependencyError as err:
+        say(f"{err.message} {err.hint}")
     if json:
-        emit_json({"environment": machine.model_dump(mode="json"), "backends": rows})
+        emit_json({"environment": machine and machine.model_dump(mode="json"), "backends": rows})
         return
-    show_pairs(
-        "Machine",
-        {
-            "gantools": gantools.__version__,
-            "cpu": f"{machine.cpu}, {machine.cores_physical} cores",
-            "instruction sets": ", ".join(machine.isa),
-            "memory": f"{machine.memory_bytes / 2**30:.1f} GiB",
-            "gpu": "; ".join(machine.gpus) or "none",
-            "system": f"{machine.system}, {machine.python}",
-            "libraries": ", ".join(f"{name} {version}" for name, version in machine.libraries.items()),
-        },
-    )
+    if machine:
+        show_pairs("Machine", {"gantools": gantools.__version__, **machine.summary()})
     show_table(
         "Backends",
         ["backend", "device", "runs here", "found", "hint"],

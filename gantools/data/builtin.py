@@ -18,7 +18,7 @@ def digits() -> list[Entry]:
 
     Each becomes a PGM file in memory, a format whose bytes are the same on every machine, so the digest is too.
     """
-    datasets = require("sklearn.datasets", extra="train", why="for 'builtin:digits'")
+    datasets = require("sklearn.datasets", extra="data", why="for 'builtin:digits'")
     scans = datasets.load_digits().images  # (1797, 8, 8) float64, 0..16
     pixels = np.rint(scans * (255 / 16)).astype(np.uint8)
     return [

@@ -109,7 +109,7 @@ def _entries(source: str, stack: ExitStack) -> list[Entry]:
 
 def _digest(entries: list[Entry], resolution: int, channels: int, on_event: OnEvent) -> str:
     """Digest of what the array is made of, known before anything is decoded."""
-    require("PIL", extra="train", why="to read images")
+    require("PIL", extra="data", why="to read images")
     whole = hashlib.sha256(f"{FORMAT}\n{resolution} {channels}\n".encode())
     for part in _in_threads(_file_digest, entries, "read images", on_event):
         whole.update(part)

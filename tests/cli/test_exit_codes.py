@@ -135,3 +135,12 @@ def test_a_lone_onnx_samples_without_its_folder(make_artifact: MakeArtifact, tmp
     lone.write_bytes((make_artifact() / "generator.onnx").read_bytes())
     assert gantools("sample", lone, "--seeds", "0-3", "--out", tmp_path / "g.png").returncode == 0
     assert (tmp_path / "g.png").exists()
+
+
+def test_doctor_works_where_little_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "psutil.py").write_text("raise ModuleNotFoundError('No module named psutil', name='psutil')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([str(COMMAND), "doctor"], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "onnxruntime" in done.stdout
+    assert "pip install 'gantools[bench]'" in done.stderr
