@@ -132,21 +132,6 @@ class _Sum:
         return Difference(tensor.name, self.largest, limit, psnr, least)
 
 
-def compare(
-    graph: Session,
-    against: Session,
-    sampler: Sampler,
-    *,
-    tolerance: Tolerance,
-    name: str = "",
-    source: str = "",
-    **options: Any,
-) -> Parity:
-    """The worst output as a line of the manifest, within the tolerance or not. Arguments as of ``check``."""
-    found = measure(graph, against, sampler, tolerance, **options)
-    return parity_of(found, name or graph.graph.file, source, options.get("batch_sizes") or batch_sizes_of(graph.spec))
-
-
 def check(
     graph: Session,
     against: Session,
@@ -157,7 +142,7 @@ def check(
     source: str = "",
     **options: Any,
 ) -> Parity:
-    """Like ``compare``, and refuse outputs that are further away than the tolerance.
+    """Compare, and refuse outputs that are further away than the tolerance.
 
     Args:
         graph: What is judged.
@@ -167,6 +152,9 @@ def check(
         name: The graph's name in its artifact.
         source: What ``against`` is, for people: ``"network"``, ``"'digits' 3fa9c01d"``.
         options: ``batch_sizes``, ``seeds_from``, ``inputs`` of ``measure``.
+
+    Returns:
+        The worst output, as a line of the manifest.
 
     Raises:
         ParityError: Names every output that is out of bounds, with what was found and what is accepted.

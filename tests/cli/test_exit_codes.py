@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def test_ctrl_c_in_a_training_saves_ends_with_130_and_can_be_resumed(tmp_path: P
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
         log = run / "log.jsonl"
         while training.poll() is None and not (log.exists() and log.read_text().count("\n") >= 2):
-            pass
+            time.sleep(0.05)
         training.send_signal(signal.SIGINT)
         assert training.stderr is not None
         errors = training.stderr.read()

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from gantools.core.artifact import GraphFile
@@ -104,8 +103,3 @@ ARITHMETIC = (
 def is_arithmetic(kind: str) -> bool:
     """Whether an operation of this name is counted in multiply-adds."""
     return any(word in kind.lower().replace("convert", "") for word in ARITHMETIC)
-
-
-def numpy_dtype(name: str) -> np.dtype[Any]:
-    """The numpy type of a spec's dtype name."""
-    return np.dtype(name)
