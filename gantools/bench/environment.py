@@ -6,12 +6,11 @@ import os
 import platform
 import shutil
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import gantools
-from gantools.core.optional import require
+from gantools.core.optional import installed_versions, require
 from gantools.core.spec import Frozen
 
 LIBRARIES = (
@@ -127,7 +126,7 @@ def environment() -> Environment:
         system=_system(),
         kernel=platform.release(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
-        libraries=_versions(),
+        libraries=installed_versions(LIBRARIES),
         gpus=_gpus(),
         git_commit=_git_commit(),
     )
@@ -210,16 +209,6 @@ def _system() -> str:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except OSError:
         return f"{platform.system()} {platform.version()}"
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _gpus() -> tuple[str, ...]:

@@ -1,8 +1,10 @@
-"""Reach a library that belongs to an extra, or say in one sentence how to get it."""
+"""Reach a library that belongs to an extra, or say in one sentence how to get it; and tell which are there."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
 from gantools.core.errors import MissingDependencyError
@@ -30,3 +32,17 @@ def require(module: str, *, extra: str, why: str) -> ModuleType:
         raise MissingDependencyError(
             f"'{top}' is needed {why}, and is not installed.", hint=f"pip install 'gantools[{extra}]'"
         ) from err
+
+
+def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Distribution -> version, of those that are installed. Imports none of them.
+
+    Several distributions can give one module (``onnxruntime`` and ``onnxruntime-gpu``), so name all of them.
+    """
+    found = {}
+    for name in distributions:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -22,6 +22,7 @@ from gantools.core.artifact import MANIFEST, Artifact, Goldens, GraphFile, Manif
 from gantools.core.atomic import staged_folder
 from gantools.core.errors import ExportError
 from gantools.core.events import Note, OnEvent, Progress, ignore
+from gantools.core.optional import installed_versions
 from gantools.core.spec import AxisRange, Frozen, GraphSpec
 from gantools.export.eager import open_eager
 from gantools.models.model import ExportGraph
@@ -36,6 +37,7 @@ OPSET = 22
 GOLDEN_SEEDS = tuple(range(8))
 TRACED_BATCH = 2
 GOLDENS_FILE = "goldens.npy"
+_DISTRIBUTIONS = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu")
 _IMPURE = (
     "RandomNormal",
     "RandomNormalLike",
@@ -100,8 +102,7 @@ def export(
         step = Step(
             stage="export",
             options={**options.model_dump(mode="json"), "step": checkpoint.step, "opset": OPSET},
-            tools={name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
-            | {"python": platform.python_version()},
+            tools={**installed_versions(_DISTRIBUTIONS), "python": platform.python_version()},
             parity=tuple(parity),
         )
         manifest = Manifest(

@@ -8,14 +8,13 @@ kept: the parent and the step's options make it again, bit for bit.
 from __future__ import annotations
 
 import shutil
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gantools.core.artifact import MANIFEST, METADATA_KEY, Artifact, GraphFile, Parity, Step, load_artifact, seal
 from gantools.core.atomic import staged_folder
 from gantools.core.errors import ArtifactError, BackendError
 from gantools.core.events import Note, OnEvent, Progress, ignore
-from gantools.core.optional import require
+from gantools.core.optional import installed_versions, require
 from gantools.core.registry import unknown_name
 from gantools.optimize.passes import PASSES
 from gantools.optimize.plan import Plan
@@ -82,7 +81,13 @@ def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = igno
         if manifest.goldens:
             shutil.copyfile(artifact.folder / manifest.goldens.file, folder / manifest.goldens.file)
         options = plan.model_dump(mode="json")
-        step = Step(stage="optimize", options=options, tools=_tools(), parity=tuple(parity), notes=tuple(notes))
+        step = Step(
+            stage="optimize",
+            options=options,
+            tools=installed_versions(_DISTRIBUTIONS),
+            parity=tuple(parity),
+            notes=tuple(notes),
+        )
         # Metric cards belong to the parent's samples; these are to be scored anew.
         update = {"graphs": graphs, "parent": artifact.digest, "steps": (*manifest.steps, step), "quality": ()}
         seal(folder, manifest.model_copy(update=update))
@@ -139,14 +144,3 @@ def _judge_typed(artifact: Artifact, name: str, entry: GraphFile, typed: Path, p
         tolerance = tolerance_of(plan.precision, source.graph.precision)
         text = f"'{artifact.manifest.name}' {artifact.digest[:12]} (typed graph on {stand_in})"
         return [check(graph, source, artifact.manifest.sampler, tolerance=tolerance, name=name, source=text)]
-
-
-def _tools() -> dict[str, str]:
-    """Versions of what is installed of the libraries that may have had a hand in it."""
-    found = {}
-    for name in _DISTRIBUTIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
