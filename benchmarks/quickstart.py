@@ -30,7 +30,7 @@ from gantools.bench.stats import dispersion, needed, percentile, ratio_of_median
 from gantools.core.artifact import Artifact, load_artifact
 from gantools.core.atomic import write_atomic
 from gantools.samplers import open_artifact
-from gantools.samplers.feedforward import noise
+from gantools.samplers.feedforward import inputs_of
 from gantools.train.checkpoint import load_checkpoint
 from gantools.verify.attest import attest
 
@@ -103,7 +103,7 @@ def sampling(run: Path, artifacts: Mapping[str, Artifact], plan: BenchPlan) -> l
         computed = {name: attest(generator.session).computed for name, generator in generators.items()}
         for batch in BATCHES:
             first = next(iter(generators.values()))
-            inputs = noise(first.session.spec.inputs, first.artifact.manifest.sampler, range(batch))
+            inputs = inputs_of(first.session.spec.inputs, first.artifact.manifest.sampler, range(batch))
             others = peers(run, inputs["latent"], threads, Path(folder))
             ours = {name: partial(one.session.run, inputs) for name, one in generators.items()}
             timings = measure({name: call for name, (_, call) in others.items()} | ours, plan)
@@ -137,7 +137,7 @@ def overhead(artifacts: Mapping[str, Artifact], plan: BenchPlan) -> list[dict[st
         for batch in BATCHES:
             with open_artifact(artifact.path, threads=plan.threads) as generator:
                 session, seeds = generator.session, range(batch)
-                inputs = noise(session.spec.inputs, artifact.manifest.sampler, seeds)
+                inputs = inputs_of(session.spec.inputs, artifact.manifest.sampler, seeds)
                 calls: dict[str, Call] = {
                     "raw": raw_call(session._graph, inputs),
                     "Session.run": partial(session.run, inputs),

@@ -28,8 +28,8 @@ from torch import nn
 from gantools.bench.environment import LoadWatch, environment
 from gantools.core.recipe import Recipe, resolve_recipe
 from gantools.data import open_images
-from gantools.losses import OBJECTIVES
 from gantools.models import MODELS
+from gantools.train import PARTS
 from gantools.train.draws import Draws
 from gantools.train.fit import LOOK_EVERY, start_fabric
 from gantools.train.guard import Terms
@@ -60,7 +60,7 @@ def measure(
             "train": {"batch": batch},
         },
         "benchmark",
-        {"model": MODELS, "objective": OBJECTIVES},
+        PARTS,
     )
     loops = {"plain": _plain(recipe), "gantools": _gantools(recipe)}
     rates: dict[str, list[float]] = {name: [] for name in loops}

@@ -27,7 +27,7 @@ from gantools.core.artifact import (
 from gantools.core.atomic import staged_folder
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.runtime.session import Session, Where
-from gantools.samplers.feedforward import noise
+from gantools.samplers.feedforward import inputs_of
 
 LATENT = 16
 SIZE = 16
@@ -146,7 +146,7 @@ def make_artifact(folder: Path, kind: str = "deconv") -> Artifact:
             graphs[name] = GraphFile(file=f"{name}.onnx", format="onnx", precision="fp32", spec=spec)
         main = graphs["generator"]
         with Session(staging / main.file, main) as session:
-            images = session.run(noise(main.spec.inputs, SAMPLER, range(4)))["image"]
+            images = session.run(inputs_of(main.spec.inputs, SAMPLER, range(4)))["image"]
         np.save(staging / "goldens.npy", images, allow_pickle=False)
         output_kind = ImageOutput(height=SIZE, width=SIZE, channels=1 if kind == "deconv" else 3)
         seal(

@@ -25,8 +25,8 @@ from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.spec import Frozen
 from gantools.runtime.session import Session, Where
 from gantools.samplers import SAMPLERS, Generator
-from gantools.samplers.feedforward import noise
 from gantools.verify.attest import Attestation, attest
+from gantools.verify.trials import trial_inputs
 
 SCHEMA = 1
 Span = Literal["run", "sample"]
@@ -73,7 +73,7 @@ class BenchTarget:
         if self.span == "sample":
             generator = Generator(self.artifact, session, SAMPLERS.load(sampler.kind))
             return lambda: generator.sample(range(batch), batch=batch)
-        inputs = noise(session.spec.inputs, sampler, range(batch))
+        inputs = trial_inputs(session.spec.inputs, sampler, range(batch))
         return lambda: session.run(inputs)
 
 

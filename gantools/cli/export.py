@@ -19,6 +19,9 @@ def command(
         list[str] | None, typer.Option(metavar="NAME=MIN:OPT:MAX", help="Limits of a dynamic axis; repeatable.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the artifact.")] = None,
+    discriminator: Annotated[
+        bool, typer.Option("--discriminator", help="Also ship the discriminator, which scores pictures.")
+    ] = False,
 ) -> None:
     """Make an artifact of a trained generator.
 
@@ -32,7 +35,7 @@ def command(
     from gantools.export.onnx import ExportOptions, export
     from gantools.train.checkpoint import load_checkpoint
 
-    options = ExportOptions(weights=weights, axes=parse_axes(axis or []), name=name)
+    options = ExportOptions(weights=weights, axes=parse_axes(axis or []), name=name, discriminator=discriminator)
     checkpoint = load_checkpoint(run, _which(which))
     with watching() as watch:
         artifact = export(checkpoint, out, options, on_event=watch)

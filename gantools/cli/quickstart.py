@@ -46,11 +46,9 @@ def command(
         require(module, extra="all-cpu", why="for the quickstart")
     from gantools.cli import quickstart_results as results
     from gantools.export.onnx import export
-    from gantools.losses import OBJECTIVES
-    from gantools.models import MODELS
-    from gantools.train import train
+    from gantools.train import PARTS, train
 
-    recipe = load_recipe(RECIPE, overrides or (), {"model": MODELS, "objective": OBJECTIVES})
+    recipe = load_recipe(RECIPE, overrides or (), PARTS)
     run, art = out / "run", out / "art"
     with watching() as watch:
         try:

@@ -34,10 +34,9 @@ def command(
     if recipe is None:
         raise typer.BadParameter("give a recipe, such as examples/01_image_gan/recipe.toml", param_hint="RECIPE")
     require("torch", extra="train", why="to train")
-    from gantools.losses import OBJECTIVES
-    from gantools.models import MODELS
+    from gantools.train import PARTS
 
-    resolved = load_recipe(recipe, overrides or (), {"model": MODELS, "objective": OBJECTIVES})
+    resolved = load_recipe(recipe, overrides or (), PARTS)
     if dry_run:
         emit_json(resolved.model_dump(mode="json"))
         return

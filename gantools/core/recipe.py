@@ -5,6 +5,7 @@ Precedence: defaults, then the recipe, then ``--set``. Every mistake of a file i
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import tomllib
@@ -52,7 +53,7 @@ class TrainSection(Frozen):
     """The loop.
 
     Attributes:
-        steps: Generator updates.
+        steps: Batches of real images. An objective may update the generator less often than in every one.
         batch: Images a step, over all devices.
         learning_rate: Adam's, for the generator.
         discriminator_learning_rate: Adam's, for the discriminator; none: the same.
@@ -79,17 +80,36 @@ class TrainSection(Frozen):
 
 
 class EvaluateSection(Frozen):
-    """KID during the training, which chooses the best checkpoint. ``every`` 0 turns it off."""
+    """KID during the training, which chooses the best checkpoint.
+
+    Attributes:
+        every: Steps between two scores; 0: none at all.
+        samples: Generated images in a score.
+        extractor: Name in the table of feature extractors.
+    """
 
     every: int = Field(default=500, ge=0)
     samples: int = Field(default=1000, ge=100)
+    extractor: str = "digits-cnn"
 
 
 class Recipe(Frozen):
-    """A whole training."""
+    """A whole training.
+
+    Attributes:
+        name: What artifacts of it are called.
+        model: What generates, from the table of models.
+        discriminator: What judges, from the table of discriminators; none: the one the model names as its usual one,
+            or none at all for models that are trained without.
+        data: Where images come from.
+        objective: What is minimized, from the table of objectives.
+        train: The loop.
+        evaluate: How checkpoints are scored.
+    """
 
     name: str = "generator"
     model: Named
+    discriminator: Named | None = None
     data: DataSection
     objective: Named
     train: TrainSection = TrainSection()
@@ -103,7 +123,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = (), tables: Mapping[str, 
         path: A TOML file.
         overrides: ``section.key=value`` strings; values are TOML values, bare words are strings.
         tables: Section -> table in which the section's ``name`` must stand. The row's ``Config`` checks the section's
-            options; the resolved recipe then holds every option with its value.
+            options, and its ``defaults`` stand in for sections the recipe does not have; the resolved recipe then holds
+            every option with its value.
 
     Raises:
         RecipeError: All mistakes, each with its key and the near match.
@@ -122,9 +143,9 @@ def load_recipe(path: Path, overrides: Sequence[str] = (), tables: Mapping[str, 
 def resolve_recipe(raw: dict[str, Any], where: str, tables: Mapping[str, Table[Any]]) -> Recipe:
     """Check a recipe that is already a dict. See ``load_recipe``."""
     problems: list[str] = []
-    resolved = dict(raw)
+    resolved = _with_defaults(raw, tables)
     for section, table in tables.items():
-        if isinstance(given := raw.get(section), dict) and isinstance(name := given.get("name"), str):
+        if isinstance(given := resolved.get(section), dict) and isinstance(name := given.get("name"), str):
             options = {key: value for key, value in given.items() if key != "name"}
             resolved[section] = {"name": name, **_checked_options(table, name, options, section, problems)}
     try:
@@ -143,6 +164,18 @@ def resolve_recipe(raw: dict[str, Any], where: str, tables: Mapping[str, Table[A
 def recipe_schema() -> dict[str, Any]:
     """The JSON Schema of a recipe, for editors."""
     return Recipe.model_json_schema()
+
+
+def _with_defaults(raw: dict[str, Any], tables: Mapping[str, Table[Any]]) -> dict[str, Any]:
+    """The recipe with the sections that its parts bring along. An unknown name brings none; it is reported later."""
+    resolved = dict(raw)
+    for section, table in tables.items():
+        name = given.get("name") if isinstance(given := raw.get(section), dict) else None
+        if isinstance(name, str) and name in table:
+            with contextlib.suppress(GantoolsError):
+                for other, default in getattr(table.load(name), "defaults", {}).items():
+                    resolved.setdefault(other, dict(default))
+    return resolved
 
 
 def _checked_options(

@@ -40,12 +40,16 @@ class ImageSet:
         images: (n, height, width, channels) uint8, 0..255, NHWC, memory-mapped and read-only.
         digest: Of names, file contents, size and channels: equal digests mean equal images.
         broken: Names of the files that could not be read and were left out.
+        labels: (n,) int64, places in ``classes``; none unless they were asked for.
+        classes: Names of the classes.
     """
 
     name: str
     images: npt.NDArray[np.uint8]
     digest: str
     broken: tuple[str, ...]
+    labels: npt.NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
 
 
 def open_images(

@@ -25,7 +25,8 @@ from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.optional import installed_versions
 from gantools.core.spec import AxisRange, Frozen, GraphSpec
 from gantools.export.eager import open_eager
-from gantools.models.model import ExportGraph
+from gantools.models.discriminators.scorer import GRAPH as DISCRIMINATOR
+from gantools.models.model import ExportGraph, Model
 from gantools.runtime.session import Session
 from gantools.samplers.feedforward import sample
 from gantools.train.checkpoint import Checkpoint
@@ -56,11 +57,13 @@ class ExportOptions(Frozen):
         weights: ``ema``: the averaged generator; ``raw``: the last one.
         axes: Other limits for named axes, such as ``{"batch": AxisRange(min=1, opt=1, max=8)}``.
         name: Name of the artifact; none: the recipe's.
+        discriminator: Also ship the discriminator, as a graph that says how real a picture looks.
     """
 
     weights: str = "ema"
     axes: dict[str, AxisRange] = {}
     name: str | None = None
+    discriminator: bool = False
 
 
 DEFAULTS = ExportOptions()
@@ -69,7 +72,7 @@ DEFAULTS = ExportOptions()
 def export(
     checkpoint: Checkpoint, out: Path, options: ExportOptions = DEFAULTS, *, on_event: OnEvent = ignore
 ) -> Artifact:
-    """Write every graph of a checkpoint's model as ONNX.
+    """Write the graphs of a checkpoint's model as ONNX.
 
     Args:
         checkpoint: Where the weights come from.
@@ -83,10 +86,11 @@ def export(
         ArtifactError: The disk refused, or ``out`` holds something else.
     """
     model = checkpoint.build_model(options.weights)
+    chosen = _chosen(model, options)
     with staged_folder(out, marker=MANIFEST) as folder:
         graphs: dict[str, GraphFile] = {}
-        for done, (name, graph) in enumerate(model.graphs.items()):
-            on_event(Progress("export", done, len(model.graphs), "graphs"))
+        for done, (name, graph) in enumerate(chosen.items()):
+            on_event(Progress("export", done, len(chosen), "graphs"))
             spec = _with_axes(graph.spec, options.axes)
             write_onnx(graph, spec, folder / f"{name}.onnx")
             graphs[name] = GraphFile(file=f"{name}.onnx", format="onnx", precision="fp32", spec=spec)
@@ -111,7 +115,7 @@ def export(
             modality=model.modality,
             sampler=model.sampler,
             graphs=graphs,
-            output=model.output,
+            output=model.output.model_copy(update={"classes": checkpoint.state.classes}),
             goldens=Goldens(file=GOLDENS_FILE, seeds=GOLDEN_SEEDS),
             parent=checkpoint.digest,
             recipe=checkpoint.recipe.model_dump(mode="json"),
@@ -191,6 +195,13 @@ def _parity(
 ) -> Parity:
     with Session(path, entry) as exported, open_eager(checkpoint, name, weights=options.weights) as network:
         return check(exported, network, sampler, name=name, source="network", tolerance=TOLERANCES["fp32"])
+
+
+def _chosen(model: Model, options: ExportOptions) -> dict[str, ExportGraph]:
+    """The graphs that ship. A discriminator can be larger than its generator, and few applications want it."""
+    if options.discriminator and DISCRIMINATOR not in model.graphs:
+        raise ExportError("the model has no discriminator.", hint="leave out --discriminator")
+    return {name: graph for name, graph in model.graphs.items() if name != DISCRIMINATOR or options.discriminator}
 
 
 def _with_axes(spec: GraphSpec, axes: dict[str, AxisRange]) -> GraphSpec:

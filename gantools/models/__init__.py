@@ -7,3 +7,5 @@ from typing import Any
 from gantools.core.registry import Table
 
 MODELS: Table[Any] = Table("model", {"dcgan": "gantools.models.image.dcgan:dcgan"})
+
+DISCRIMINATORS: Table[Any] = Table("discriminator", {"dcgan": "gantools.models.discriminators.dcgan:dcgan"})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Literal, TypeVar
 
 from torch import nn
 
@@ -18,8 +18,7 @@ class ExportGraph:
 
     Attributes:
         module: Takes the inputs of ``spec`` by position, in order, and returns its outputs. It shares its parameters
-        with
-            the nets, so it is always as trained as they are.
+            with the nets, so it is always as trained as they are.
         spec: Its interface.
     """
 
@@ -38,6 +37,8 @@ class Model:
         sampler: How seeds become inputs of a graph.
         modality: What a sample is.
         output: Its size.
+        averaged: Names of the nets of which a moving average ships: the generating ones.
+        classes: How many classes the inputs ``label`` tell apart; 0: there are none.
     """
 
     nets: dict[str, nn.Module]
@@ -45,18 +46,33 @@ class Model:
     sampler: Sampler
     modality: Literal["image"]
     output: ImageOutput
+    averaged: tuple[str, ...]
+    classes: int = 0
 
-    @property
-    def shipped(self) -> tuple[str, ...]:
-        """The nets that graphs are made of; these are averaged over the training."""
-        inside = {id(part) for graph in self.graphs.values() for part in graph.module.modules()}
-        return tuple(name for name, net in self.nets.items() if id(net) in inside)
+    def with_net(self, name: str, net: nn.Module, graphs: Mapping[str, ExportGraph]) -> Model:
+        """The same model with one net more, and the graphs that are made of it."""
+        return replace(self, nets={**self.nets, name: net}, graphs={**self.graphs, **graphs})
 
     def eval(self) -> Model:
         """Put every net and graph in inference mode; returns the model."""
         for module in (*self.nets.values(), *(graph.module for graph in self.graphs.values())):
             module.eval()
         return self
+
+
+@dataclass(frozen=True)
+class ImageShape:
+    """What a discriminator looks at: (batch, channels, resolution, resolution) float32 in [-1, 1], NCHW.
+
+    Attributes:
+        resolution: Edge, in pixels.
+        channels: 1 for grey, 3 for RGB.
+        classes: How many classes a second input ``label`` (batch,) int64 tells apart; 0: there is no such input.
+    """
+
+    resolution: int
+    channels: int
+    classes: int = 0
 
 
 C = TypeVar("C", bound=Frozen)
@@ -69,7 +85,24 @@ class Architecture(Generic[C]):
     Attributes:
         Config: Its options, with every check.
         build: Config -> freshly initialized model. Random numbers come from torch's global generator.
+        defaults: Sections of a recipe that are filled in where the recipe has none, such as the discriminator it is
+            usually trained against: ``{"discriminator": {"name": "dcgan"}}``.
     """
 
     Config: type[C]
     build: Callable[[C], Model]
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DiscriminatorRow(Generic[C]):
+    """A row of the table of discriminators.
+
+    Attributes:
+        Config: Its options, with every check.
+        build: (Config, what it looks at) -> module. Called with images and, where there are classes, labels, it returns
+            logits (batch,), or (batch, patches) when it judges parts of an image. Positive logits mean real.
+    """
+
+    Config: type[C]
+    build: Callable[[C, ImageShape], nn.Module]

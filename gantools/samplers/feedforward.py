@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from gantools.core.artifact import Sampler
@@ -13,8 +14,6 @@ from gantools.core.spec import TensorSpec
 from gantools.runtime.backends.base import Arrays
 from gantools.runtime.philox import normals, uniforms
 from gantools.runtime.session import Session
-
-_DRAW = {"normal": normals, "uniform": uniforms}
 
 
 def sample(
@@ -27,27 +26,48 @@ def sample(
         sampler: Which inputs are noise.
         seeds: Integers in [0, 2**64).
         batch: Samples in one run.
-        inputs: The other inputs, one row for each seed.
+        inputs: What the caller gives instead of what would be drawn or set, one row for each seed.
 
     Yields:
         The first output of each run, (at most batch, ...).
+
+    Raises:
+        InputMismatchError: A seed is out of range, or an input does not have one row for each seed.
     """
     check_seeds(seeds)
+    for name, array in inputs.items():
+        if len(array) != len(seeds):
+            raise InputMismatchError(f"input '{name}' has {len(array)} rows for {len(seeds)} seeds.")
+    rest = [tensor for tensor in session.spec.inputs if tensor.name not in inputs]
     for start in range(0, len(seeds), batch):
         part = seeds[start : start + batch]
         given = {name: array[start : start + batch] for name, array in inputs.items()}
-        outputs = session.run({**noise(session.spec.inputs, sampler, part), **given})
+        outputs = session.run({**inputs_of(rest, sampler, part), **given})
         yield outputs[session.spec.outputs[0].name]
 
 
-def noise(inputs: Sequence[TensorSpec], sampler: Sampler, seeds: Sequence[int]) -> Arrays:
-    """The drawn inputs of a graph: (len(seeds), *rest of the input's shape) float32 each."""
-    drawn = {}
+def inputs_of(inputs: Sequence[TensorSpec], sampler: Sampler, seeds: Sequence[int]) -> Arrays:
+    """What a seed alone says about a graph's inputs: noise and labels drawn, settings at their defaults.
+
+    Returns:
+        (len(seeds), *rest of the input's shape) each: noise float32, labels int64, settings float32. An input that is
+        neither drawn nor set is left out: only the caller can know it.
+    """
+    known: Arrays = {}
     for tensor in inputs:
+        shape = tuple(size for size in tensor.shape[1:] if isinstance(size, int))
         if source := sampler.noise.get(tensor.name):
-            shape = tuple(size for size in tensor.shape[1:] if isinstance(size, int))
-            drawn[tensor.name] = _DRAW[source.distribution](seeds, source.stream, shape)
-    return drawn
+            if source.distribution == "normal":
+                known[tensor.name] = normals(seeds, source.stream, shape)
+            elif source.categories is None:
+                known[tensor.name] = uniforms(seeds, source.stream, shape)
+            else:
+                # Below 2**24 categories the product of a uniform and their number is rounded to at most that number.
+                index = (uniforms(seeds, source.stream, shape) * np.float32(source.categories)).astype(np.int64)
+                known[tensor.name] = np.minimum(index, source.categories - 1)
+        elif setting := sampler.settings.get(tensor.name):
+            known[tensor.name] = np.full((len(seeds), *shape), setting.default, np.float32)
+    return known
 
 
 def check_seeds(seeds: Sequence[int]) -> None:

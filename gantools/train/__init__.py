@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gantools.core.events import OnEvent, ignore
 from gantools.core.optional import require
 from gantools.core.recipe import Recipe
+from gantools.core.registry import Table
+from gantools.losses import OBJECTIVES
+from gantools.models import DISCRIMINATORS, MODELS
+
+PARTS: Mapping[str, Table[Any]] = {"model": MODELS, "discriminator": DISCRIMINATORS, "objective": OBJECTIVES}
+"""The sections of a recipe that name a row of a table."""
 
 if TYPE_CHECKING:
     from gantools.train.checkpoint import Checkpoint
@@ -58,4 +65,4 @@ def train(
     return fit(recipe, out, resume=resume, devices=devices, nodes=nodes, accelerator=accelerator, on_event=on_event)
 
 
-__all__ = ["train"]
+__all__ = ["PARTS", "train"]

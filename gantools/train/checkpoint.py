@@ -1,8 +1,8 @@
 """Checkpoints: weights as safetensors, everything else as JSON. Nothing here can run code when it is opened.
 
 A run folder has ``checkpoints/step-00000500/`` with ``nets.safetensors`` (all nets), ``ema.safetensors`` (the averaged
-nets that ship), ``optimizers.safetensors`` and ``state.json``; and ``best.json``, which names the checkpoint with the
-lowest KID.
+nets that ship), ``optimizers.safetensors``, ``objective.safetensors`` (what the objective remembers) and
+``state.json``; and ``best.json``, which names the checkpoint with the lowest KID.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,11 +25,12 @@ from gantools.core.atomic import sha256_file, staged_folder, write_atomic
 from gantools.core.errors import ArtifactError, TrainingError
 from gantools.core.recipe import Recipe
 from gantools.core.spec import Frozen
-from gantools.models import MODELS
+from gantools.models.build import build_model
 from gantools.models.model import Model
 
 STATE, BEST, CHECKPOINTS = "state.json", "best.json", "checkpoints"
 NETS, EMA, OPTIMIZERS = "nets.safetensors", "ema.safetensors", "optimizers.safetensors"
+OBJECTIVE = "objective.safetensors"
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
 
 Which = Literal["best", "last"] | int
@@ -44,6 +45,7 @@ class State(Frozen):
         images_seen: Real images seen.
         data_sha256: Content digest of the training images.
         quality: The scores at this step, or none.
+        classes: Names of the classes of the training images; empty for a model without classes.
         recipe: The resolved recipe.
     """
 
@@ -52,6 +54,7 @@ class State(Frozen):
     images_seen: int
     data_sha256: str
     quality: dict[str, Any] | None = None
+    classes: tuple[str, ...] = ()
     recipe: Recipe
 
 
@@ -99,12 +102,11 @@ class Checkpoint:
         """
         if weights not in ("ema", "raw"):
             raise ArtifactError(f"a checkpoint has no weights '{weights}'.", hint="weights are ema or raw")
-        architecture = MODELS.load(self.recipe.model.name)
         with torch.random.fork_rng(devices=[]):
-            model: Model = architecture.build(architecture.Config(**self.recipe.model.options))
+            model = build_model(self.recipe)
         load_nets(model.nets, self.folder / NETS)
         if weights == "ema":
-            load_nets({name: model.nets[name] for name in model.shipped}, self.folder / EMA)
+            load_nets({name: model.nets[name] for name in model.averaged}, self.folder / EMA)
         return model.eval()
 
 
@@ -140,14 +142,19 @@ def load_checkpoint(path: Path | str, which: Which = "best") -> Checkpoint:
     return Checkpoint(folder, _read_state(folder))
 
 
-def save_checkpoint(run: Path, state: State, nets: Tensors, averaged: Tensors, optimizers: Tensors) -> Path:
+def save_checkpoint(run: Path, state: State, tensors: Mapping[str, Tensors]) -> Path:
     """Write one checkpoint, whole or not at all.
+
+    Args:
+        run: The run folder.
+        state: What is no tensor.
+        tensors: File name -> what goes into it.
 
     Raises:
         TrainingError: A weight is not finite; nothing is written.
         ArtifactError: The disk refused.
     """
-    for name, tensor in (*nets.items(), *averaged.items()):
+    for name, tensor in (*tensors[NETS].items(), *tensors[EMA].items()):
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise TrainingError(
                 f"the weight '{name}' is not finite at step {state.step}.",
@@ -155,8 +162,8 @@ def save_checkpoint(run: Path, state: State, nets: Tensors, averaged: Tensors, o
             )
     target = step_folder(run, state.step)
     with staged_folder(target, marker=STATE) as folder:
-        for file, tensors in ((NETS, nets), (EMA, averaged), (OPTIMIZERS, optimizers)):
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / file)
+        for file, content in tensors.items():
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in content.items()}, folder / file)
         (folder / STATE).write_text(state.model_dump_json(indent=2) + "\n")
     return target
 
@@ -207,17 +214,33 @@ def load_nets(nets: Mapping[str, nn.Module], path: Path) -> None:
     Raises:
         ArtifactError: The file is missing or damaged, or names or shapes differ; all differences are named.
     """
-    found, wanted = read_tensors(path), net_tensors(nets)
-    found = {name: tensor for name, tensor in found.items() if name.partition(".")[0] in nets}
+    copy_tensors(net_tensors(nets), path, "model", only=nets)
+
+
+def copy_tensors(wanted: Mapping[str, Tensor], path: Path, owner: str, only: Container[str] | None = None) -> None:
+    """Copy the tensors of a file into those of the same names.
+
+    Args:
+        wanted: Where they go.
+        path: The file.
+        owner: Whose tensors they are, for messages.
+        only: Look only at names that begin with one of these and a point.
+
+    Raises:
+        ArtifactError: As ``load_nets``.
+    """
+    found = read_tensors(path)
+    if only is not None:
+        found = {name: tensor for name, tensor in found.items() if name.partition(".")[0] in only}
     problems = [f"'{name}' is missing" for name in wanted if name not in found]
-    problems += [f"'{name}' is not of this model" for name in found if name not in wanted]
+    problems += [f"'{name}' is not of this {owner}" for name in found if name not in wanted]
     for name, tensor in wanted.items():
         if name in found and (found[name].shape, found[name].dtype) != (tensor.shape, tensor.dtype):
-            problems.append(f"'{name}' is {_kind(found[name])} and the model's is {_kind(tensor)}")
+            problems.append(f"'{name}' is {_kind(found[name])} and the {owner}'s is {_kind(tensor)}")
     if problems:
         shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
         raise ArtifactError(
-            f"'{path}' does not fit the model: {shown}.", hint="use the recipe the weights were trained with"
+            f"'{path}' does not fit the {owner}: {shown}.", hint="use the recipe the weights were trained with"
         )
     with torch.no_grad():
         for name, tensor in wanted.items():

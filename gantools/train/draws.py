@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gantools.core.artifact import NoiseInput
 from gantools.data import ImageSet
 from gantools.losses.objectives.objective import Batch
 from gantools.models.model import Model
@@ -47,7 +48,7 @@ class Draws:
         world: int,
         device: torch.device,
     ) -> None:
-        self._images = images.images
+        self._images, self._labels = images.images, images.labels
         self._spec = model.graphs[model.sampler.graph].spec
         self._sampler = model.sampler
         self._batch, self._mirror, self._seed = batch, mirror, seed
@@ -55,9 +56,11 @@ class Draws:
         # The order of an epoch is asked for in every one of its steps; a batch can touch two epochs.
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
-    def batch(self, step: int) -> Batch:
-        """The part of a step's batch that belongs to this rank."""
-        return Batch(self._real(step), self._noise(step))
+    def batch(self, step: int, due: tuple[str, ...] = ()) -> Batch:
+        """The part of a step's batch that belongs to this rank; ``due`` are the phases that will use it."""
+        chosen = self.indices(step)
+        labels = None if self._labels is None else torch.from_numpy(self._labels[chosen]).to(self._device)
+        return Batch(self._real(step, chosen), self._noise(step), labels, due, step)
 
     def rng(self, stream: str, step: int) -> torch.Generator:
         """For whatever else the step draws."""
@@ -73,9 +76,9 @@ class Draws:
     def _shuffled(self, epoch: int) -> npt.NDArray[np.int64]:
         return np.random.default_rng((self._seed, epoch)).permutation(len(self._images))
 
-    def _real(self, step: int) -> Tensor:
+    def _real(self, step: int, chosen: npt.NDArray[np.int64]) -> Tensor:
         """(batch, channels, height, width) float32 in [-1, 1]: NCHW in shape and channels-last in memory."""
-        pixels = torch.from_numpy(self._images[self.indices(step)]).to(self._device)
+        pixels = torch.from_numpy(self._images[chosen]).to(self._device)
         if self._mirror:
             flip = torch.rand(len(pixels), generator=self.rng("mirror", step)).to(self._device) < 0.5
             pixels = torch.where(flip[:, None, None, None], pixels.flip(2), pixels)
@@ -86,7 +89,12 @@ class Draws:
         drawn = {}
         for tensor in self._spec.inputs:
             if source := self._sampler.noise.get(tensor.name):
-                draw = torch.randn if source.distribution == "normal" else torch.rand
                 shape = (local, *(size for size in tensor.shape[1:] if isinstance(size, int)))
-                drawn[tensor.name] = draw(shape, generator=self.rng(tensor.name, step)).to(self._device)
+                drawn[tensor.name] = _draw(source, shape, self.rng(tensor.name, step)).to(self._device)
         return drawn
+
+
+def _draw(source: NoiseInput, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    if source.categories is not None:
+        return torch.randint(source.categories, shape, generator=rng)
+    return (torch.randn if source.distribution == "normal" else torch.rand)(shape, generator=rng)

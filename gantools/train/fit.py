@@ -14,7 +14,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from gantools.core.errors import BackendError, DataError, RecipeError
 from gantools.core.events import Note, OnEvent, ignore
 from gantools.core.recipe import Recipe
-from gantools.data import open_images
+from gantools.data import ImageSet, open_images
 from gantools.train.checkpoint import Checkpoint, checkpoint_steps, load_checkpoint, remove_leftovers
 from gantools.train.draws import Draws
 from gantools.train.guard import Terms
@@ -43,7 +43,9 @@ def fit(
             max_broken=data.max_broken,
             cache=data.cache,
             on_event=on_event,
+            **({"labels": True} if learner.model.classes else {}),
         )
+        _check_classes(learner.model.classes, images)
     if begun:
         if begun.state.data_sha256 != images.digest:
             raise DataError(
@@ -96,13 +98,13 @@ def _loop(
     terms = Terms()
     for step in range(start, recipe.train.steps):
         # 1. Draw real images and noise.
-        batch = draws.batch(step)
+        due = [phase for phase in learner.objective.phases if step % phase.every == 0]
+        batch = draws.batch(step, tuple(phase.name for phase in due))
         # 2. Update the discriminator on real and generated images.
         # 3. Update the generator through the discriminator. The objective's phases say what exactly, and in which
         # order.
-        for phase in learner.objective.phases:
-            if step % phase.every == 0:
-                terms.add(step, learner.update(phase, batch, draws.rng(phase.name, step)))
+        for phase in due:
+            terms.add(step, learner.update(phase, batch, draws.rng(phase.name, step)))
         # 4. Let the averaged generator follow, and record.
         done = step + 1
         learner.average(done * recipe.train.batch)
@@ -115,6 +117,14 @@ def _loop(
         if stopping:
             return done
     return None
+
+
+def _check_classes(wanted: int, images: ImageSet) -> None:
+    if wanted and len(images.classes) != wanted:
+        raise DataError(
+            f"'{images.name}' has {len(images.classes)} classes, the model is built for {wanted}.",
+            hint=f"set model.classes={len(images.classes)}",
+        )
 
 
 def start_fabric(recipe: Recipe, *, devices: int | str, nodes: int, accelerator: str) -> Fabric:

@@ -12,9 +12,9 @@ from gantools.core.errors import RecipeError
 from gantools.core.recipe import Recipe
 from gantools.losses import OBJECTIVES
 from gantools.losses.objectives.objective import Batch, Objective, ObjectiveRow, Phase
-from gantools.models import MODELS
-from gantools.models.model import Architecture, Model
-from gantools.train.checkpoint import EMA, NETS, OPTIMIZERS, Checkpoint, load_nets, net_tensors
+from gantools.models.build import build_model
+from gantools.models.model import Model
+from gantools.train.checkpoint import EMA, NETS, OBJECTIVE, OPTIMIZERS, Checkpoint, copy_tensors, load_nets, net_tensors
 from gantools.train.draws import generator
 from gantools.train.ema import Average
 from gantools.train.optimizers import make_optimizers, optimizer_tensors, restore_optimizers
@@ -48,28 +48,39 @@ class Learner:
                 hint="choose an objective that fits the model",
             )
         self.averaged.eval()
+        for tensor in self.objective.state.values():
+            tensor.data = tensor.data.to(fabric.device)
         self._fabric, self._batch = fabric, recipe.train.batch
         self._optimizers = make_optimizers(self.model, recipe.train)
         self._averages = [
             Average(self.model.nets[name], self.averaged.nets[name], recipe.train.ema_half_life_images)
-            for name in self.model.shipped
+            for name in self.model.averaged
         ]
 
     def update(self, phase: Phase, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Take one optimizer step on the nets of a phase; returns the loss terms, which nobody has waited for yet."""
         with self._fabric.autocast():
             loss = self.objective.loss(phase, self.model.nets, batch, rng)
+        if loss.value is not None:
+            self._descend(phase, loss.value)
+        with torch.no_grad():
+            self.objective.after(phase, self.model.nets)
+            self._average_over_processes(
+                [value for value in self.objective.state.values() if value.is_floating_point()]
+            )
+        return loss.terms
+
+    def _descend(self, phase: Phase, value: Tensor) -> None:
         parameters = [parameter for net in phase.updates for parameter in self.model.nets[net].parameters()]
         # Only what this phase updates is differentiated: the generator's phase spends nothing on gradients of the
         # discriminator's weights. A penalty does not depend on the last bias, hence allow_unused.
-        gradients = torch.autograd.grad(loss.value, parameters, allow_unused=True)
+        gradients = torch.autograd.grad(value, parameters, allow_unused=True)
         self._average_over_processes([gradient for gradient in gradients if gradient is not None])
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         for net in phase.updates:
             self._optimizers[net].step()
             self._optimizers[net].zero_grad()
-        return loss.terms
 
     def average(self, images_seen: int) -> None:
         """Let the averages follow one step."""
@@ -78,34 +89,35 @@ class Learner:
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """All that a checkpoint must hold, by file name."""
-        shipped = {name: self.averaged.nets[name] for name in self.averaged.shipped}
+        shipped = {name: self.averaged.nets[name] for name in self.averaged.averaged}
         return {
             NETS: net_tensors(self.model.nets),
             EMA: net_tensors(shipped),
             OPTIMIZERS: optimizer_tensors(self.model.nets, self._optimizers),
+            OBJECTIVE: dict(self.objective.state),
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Become what was saved."""
         load_nets(self.model.nets, checkpoint.folder / NETS)
-        load_nets({name: self.averaged.nets[name] for name in self.averaged.shipped}, checkpoint.folder / EMA)
+        load_nets({name: self.averaged.nets[name] for name in self.averaged.averaged}, checkpoint.folder / EMA)
         restore_optimizers(self.model.nets, self._optimizers, checkpoint.folder / OPTIMIZERS)
+        copy_tensors(self.objective.state, checkpoint.folder / OBJECTIVE, "objective")
 
-    def _average_over_processes(self, gradients: list[Tensor]) -> None:
-        if self._fabric.world_size == 1:
+    def _average_over_processes(self, tensors: list[Tensor]) -> None:
+        if self._fabric.world_size == 1 or not tensors:
             return
-        joined = torch.cat([gradient.flatten() for gradient in gradients])
+        joined = torch.cat([tensor.flatten() for tensor in tensors])
         flat: Any = self._fabric.all_reduce(joined, reduce_op="mean")
-        for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
-            gradient.copy_(part.view_as(gradient))
+        for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(part.view_as(tensor))
 
 
 def _build(recipe: Recipe, device: torch.device) -> Model:
     """The model as the recipe's seed initializes it: the same on every process and device."""
-    architecture: Architecture[Any] = MODELS.load(recipe.model.name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(recipe.train.seed, "initialization", 0).initial_seed())
-        model = architecture.build(architecture.Config(**recipe.model.options))
+        model = build_model(recipe)
     for net in model.nets.values():
         net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     return model

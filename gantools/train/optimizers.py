@@ -18,12 +18,13 @@ _SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 def make_optimizers(model: Model, section: TrainSection) -> dict[str, Optimizer]:
-    """Adam (Kingma and Ba, 2015) by net. Nets that ship learn at ``learning_rate``, the others at the other one."""
+    """Adam (Kingma and Ba, 2015) by net. Nets that generate have their own rate, those that judge the other."""
     other = section.discriminator_learning_rate or section.learning_rate
-    rates = {name: section.learning_rate if name in model.shipped else other for name in model.nets}
+    rates = {name: section.learning_rate if name in model.averaged else other for name in model.nets}
     return {
         name: Adam(net.parameters(), lr=rates[name], betas=section.betas, fused=True)
         for name, net in model.nets.items()
+        if next(net.parameters(), None) is not None
     }
 
 

@@ -13,7 +13,7 @@ from gantools.data import ImageSet
 from gantools.metrics.features import load_extractor
 from gantools.metrics.kid import distance, statistics
 from gantools.models.model import Model
-from gantools.samplers.feedforward import noise
+from gantools.samplers.feedforward import inputs_of
 
 _BATCH = 128
 # Beyond this many, more references change KID by less than the noise of the samples, and cost memory.
@@ -37,7 +37,7 @@ def sample(model: Model, seeds: Sequence[int], device: torch.device) -> Images:
     graph = model.graphs[model.sampler.graph]
     parts = []
     for start in range(0, len(seeds), _BATCH):
-        drawn = noise(graph.spec.inputs, model.sampler, seeds[start : start + _BATCH])
+        drawn = inputs_of(graph.spec.inputs, model.sampler, seeds[start : start + _BATCH])
         inputs = [torch.from_numpy(drawn[tensor.name]).to(device) for tensor in graph.spec.inputs]
         parts.append(graph.module(*inputs).cpu().numpy())
     return np.ascontiguousarray(np.concatenate(parts))
@@ -51,10 +51,11 @@ class Scorer:
     Args:
         references: The real images.
         samples: How many generated images to score.
+        extractor: Name of the feature extractor.
     """
 
-    def __init__(self, references: ImageSet, samples: int) -> None:
-        self._extractor = load_extractor()
+    def __init__(self, references: ImageSet, samples: int, extractor: str) -> None:
+        self._extractor = load_extractor(extractor)
         self._samples = samples
         chosen = references.images
         if len(chosen) > _REFERENCES:

@@ -11,7 +11,7 @@ import torch
 from gantools.core.events import Note, OnEvent
 from gantools.core.recipe import Recipe
 from gantools.data import ImageSet
-from gantools.train.checkpoint import EMA, NETS, OPTIMIZERS, State, keep_best_and_newest, save_checkpoint
+from gantools.train.checkpoint import State, keep_best_and_newest, save_checkpoint
 from gantools.train.learner import Learner
 from gantools.train.log import Log
 from gantools.train.quality import Scorer, sample
@@ -44,7 +44,9 @@ class Recorder:
     ) -> None:
         self._run, self._recipe, self._learner = run, recipe, learner
         self._images, self._device, self._on_event = images, device, on_event
-        self._scorer = Scorer(images, recipe.evaluate.samples) if recipe.evaluate.every else None
+        self._scorer = (
+            Scorer(images, recipe.evaluate.samples, recipe.evaluate.extractor) if recipe.evaluate.every else None
+        )
         self._log = Log(run, start=start, total=recipe.train.steps, on_event=on_event)
 
     def after(self, step: int, means: dict[str, float], *, stopping: bool) -> None:
@@ -76,15 +78,15 @@ class Recorder:
         return quality
 
     def _save(self, step: int, quality: dict[str, Any] | None) -> None:
-        tensors = self._learner.tensors()
         state = State(
             step=step,
             images_seen=step * self._recipe.train.batch,
             data_sha256=self._images.digest,
             quality=quality,
+            classes=self._images.classes,
             recipe=self._recipe,
         )
-        folder = save_checkpoint(self._run, state, tensors[NETS], tensors[EMA], tensors[OPTIMIZERS])
+        folder = save_checkpoint(self._run, state, self._learner.tensors())
         best = keep_best_and_newest(self._run, self._recipe.train.keep)
         scored = f", KID {quality['kid']:.4f}{' (best so far)' if best == step else ''}" if quality else ""
         self._on_event(Note(f"saved {folder.name}{scored}"))

@@ -17,8 +17,8 @@ from gantools.core.artifact import Parity, Sampler
 from gantools.core.errors import ParityError
 from gantools.core.spec import GraphSpec, TensorSpec
 from gantools.runtime.session import Session
-from gantools.samplers.feedforward import noise
 from gantools.verify.tolerances import LEVELS, RANGE, Tolerance
+from gantools.verify.trials import trial_inputs
 
 # Seeds far from the small numbers that people look at and that goldens hold.
 SEEDS_FROM = 1_000_000
@@ -32,7 +32,7 @@ class Difference:
     Attributes:
         output: Name in the graph.
         max_abs: Largest absolute difference in the output's own units; infinite where a value is not a number.
-        limit: The largest that is accepted.
+        limit: The largest that is accepted; for floats beyond [-1, 1] in proportion to the largest one expected.
         psnr_db: Peak signal-to-noise ratio; None when everything is equal.
         least_psnr_db: The least that is accepted.
     """
@@ -84,11 +84,11 @@ def measure(
         tolerance: What is accepted.
         batch_sizes: Sizes to try; none: those of ``batch_sizes_of``. Every size gets seeds of its own.
         seeds_from: First seed.
-        inputs: The inputs that are not noise, with a row for each sample of the largest batch.
+        inputs: Inputs to use instead of those of ``trial_inputs``, with a row for each sample of the largest batch.
     """
     sums = {tensor.name: _Sum() for tensor in graph.spec.outputs}
     for size in batch_sizes or batch_sizes_of(graph.spec):
-        given = noise(graph.spec.inputs, sampler, range(seeds_from, seeds_from + size))
+        given = trial_inputs(graph.spec.inputs, sampler, range(seeds_from, seeds_from + size))
         given |= {name: array[:size] for name, array in (inputs or {}).items()}
         seeds_from += size
         got, expected = graph.run(given), source.run(given)
@@ -111,6 +111,7 @@ class _Sum:
 
     def __init__(self) -> None:
         self.largest = self.squares = 0.0
+        self.scale = 1.0
         self.count = 0
 
     def add(self, got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> None:
@@ -121,14 +122,18 @@ class _Sum:
             if np.isfinite(difference).all():
                 largest, squares = float(np.abs(difference).max(initial=0.0)), float(np.square(difference).sum())
         self.largest, self.squares = max(self.largest, largest), self.squares + squares
+        if expected.dtype.kind == "f" and np.isfinite(expected).all():
+            self.scale = max(self.scale, float(np.abs(expected).max(initial=0.0)))
         self.count += got.size
 
     def difference(self, tensor: TensorSpec, tolerance: Tolerance) -> Difference:
-        peak = LEVELS if tensor.dtype == "uint8" else RANGE
+        # Logits and codes leave [-1, 1], for which tolerances are argued; rounding errors grow in proportion.
+        scale = self.scale if tensor.dtype.startswith("float") else 1.0
+        peak = LEVELS if tensor.dtype == "uint8" else RANGE * scale
         psnr = None
         if self.squares:
             psnr = 10 * math.log10(peak**2 * self.count / self.squares) if math.isfinite(self.squares) else -math.inf
-        limit, least = tolerance.limit(tensor.dtype), tolerance.least_psnr_db(tensor.dtype)
+        limit, least = tolerance.limit(tensor.dtype) * scale, tolerance.least_psnr_db(tensor.dtype)
         return Difference(tensor.name, self.largest, limit, psnr, least)
 
 

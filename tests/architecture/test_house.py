@@ -19,6 +19,7 @@ TABLES = [
     ("gantools.runtime.backends", "BACKENDS"),
     ("gantools.samplers", "SAMPLERS"),
     ("gantools.models", "MODELS"),
+    ("gantools.models", "DISCRIMINATORS"),
     ("gantools.losses", "OBJECTIVES"),
     ("gantools.metrics", "METRICS"),
     ("gantools.optimize.passes", "PASSES"),
@@ -83,10 +84,9 @@ def test_public_names_are_those_of_all() -> None:
 
 def test_every_recipe_of_the_examples_is_valid() -> None:
     from gantools.core.recipe import load_recipe
-    from gantools.losses import OBJECTIVES
-    from gantools.models import MODELS
+    from gantools.train import PARTS
 
     recipes = sorted((ROOT / "examples").glob("*/recipe.toml"))
     assert recipes
     for recipe in recipes:
-        load_recipe(recipe, (), {"model": MODELS, "objective": OBJECTIVES})
+        load_recipe(recipe, (), PARTS)

@@ -133,8 +133,8 @@ def test_the_span_sample_draws_the_noise_inside(
 
     from gantools.samplers import feedforward
 
-    original = feedforward.noise
-    monkeypatch.setattr(feedforward, "noise", noise)
+    original = feedforward.inputs_of
+    monkeypatch.setattr(feedforward, "inputs_of", noise)
     where = Where(settings={"clock": clock})
     targets = [BenchTarget("run", artifact, where=where), BenchTarget("sample", artifact, where=where, span="sample")]
     report = bench(targets, BenchPlan(batches=(4,), min_calls=20), clock=clock)

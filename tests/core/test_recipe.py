@@ -93,4 +93,12 @@ def test_a_dumped_recipe_reads_back_the_same(tmp_path: Path) -> None:
 
 
 def test_the_schema_describes_every_section() -> None:
-    assert set(recipe_schema()["properties"]) == {"name", "model", "data", "objective", "train", "evaluate"}
+    assert set(recipe_schema()["properties"]) == {
+        "name",
+        "model",
+        "discriminator",
+        "data",
+        "objective",
+        "train",
+        "evaluate",
+    }

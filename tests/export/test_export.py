@@ -12,11 +12,11 @@ from gantools.core.errors import ArtifactError, BackendError, ExportError, Parit
 from gantools.core.recipe import Recipe, resolve_recipe
 from gantools.core.spec import AxisRange
 from gantools.export.eager import backend, open_eager
-from gantools.export.onnx import ExportOptions, export
-from gantools.losses import OBJECTIVES
-from gantools.models import MODELS
-from gantools.samplers.feedforward import noise
-from gantools.train import train
+from gantools.export.onnx import ExportOptions, _chosen, export
+from gantools.models.build import build_model
+from gantools.runtime.session import Session
+from gantools.samplers.feedforward import inputs_of
+from gantools.train import PARTS, train
 from gantools.train.checkpoint import Checkpoint, load_checkpoint
 
 
@@ -24,6 +24,7 @@ def tiny_recipe(**train_options: Any) -> Recipe:
     raw = {
         "name": "tiny",
         "model": {"name": "dcgan", "resolution": 32, "channels": 1, "latent": 8, "width": 4},
+        "discriminator": {"name": "dcgan", "width": 4},
         "data": {"source": "builtin:digits"},
         "objective": {"name": "nonsaturating"},
         "train": {
@@ -36,7 +37,7 @@ def tiny_recipe(**train_options: Any) -> Recipe:
         },
         "evaluate": {"every": 0},
     }
-    return resolve_recipe(raw, "tiny", {"model": MODELS, "objective": OBJECTIVES})
+    return resolve_recipe(raw, "tiny", PARTS)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,18 @@ def test_an_artifact_says_what_made_it_and_what_was_proved(artifact: Path, check
     assert step.tools["torch"] == torch.__version__
 
 
+def test_a_discriminator_ships_when_it_is_asked_for(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    opened = export(checkpoint, tmp_path / "art", ExportOptions(discriminator=True))
+    assert "discriminator" in opened.manifest.graphs
+    with Session.of(opened, "discriminator") as session:
+        score = session.run({"image": gantools.open_artifact(opened.path).sample(range(5))})["score"]
+    assert score.shape == (5,)
+    assert np.ptp(score) > 0
+    bare = checkpoint.recipe.model_copy(update={"discriminator": None})
+    with pytest.raises(ExportError, match="the model has no discriminator"):
+        _chosen(build_model(bare), ExportOptions(discriminator=True))
+
+
 def test_goldens_are_the_samples_of_their_seeds(artifact: Path) -> None:
     opened = load_artifact(artifact)
     goldens = opened.manifest.goldens
@@ -80,7 +93,7 @@ def test_the_averaged_weights_are_the_default(artifact: Path, checkpoint: Checkp
     averaged = gantools.open_artifact(artifact, graph="generator_float").sample(range(4))
     raw = gantools.open_artifact(tmp_path / "raw", graph="generator_float").sample(range(4))
     with open_eager(checkpoint, "generator_float", weights="ema") as session:
-        latents = noise(session.spec.inputs, load_artifact(artifact).manifest.sampler, range(4))
+        latents = inputs_of(session.spec.inputs, load_artifact(artifact).manifest.sampler, range(4))
         expected = session.run(latents)["image"]
     np.testing.assert_allclose(averaged, expected, atol=1e-5)
     assert np.abs(raw - expected).max() > 1e-4

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from gantools.core.recipe import Recipe, resolve_recipe
-from gantools.losses import OBJECTIVES
-from gantools.models import MODELS
+from gantools.train import PARTS
 
 MakeRecipe = Callable[..., Recipe]
 
@@ -26,6 +25,7 @@ def make_recipe(image_cache: str) -> MakeRecipe:
     def make(**changes: Any) -> Recipe:
         raw: dict[str, dict[str, Any]] = {
             "model": {"name": "dcgan", "channels": 1, "latent": 8, "width": 4},
+            "discriminator": {"name": "dcgan", "width": 4},
             "data": {"source": "builtin:digits", "cache": image_cache},
             "objective": {"name": "nonsaturating"},
             "train": {"steps": 6, "batch": 8, "sample_every": 0, "checkpoint_every": 3, "ema_half_life_images": 64},
@@ -34,6 +34,6 @@ def make_recipe(image_cache: str) -> MakeRecipe:
         for change, value in changes.items():
             section, key = change.split("__")
             raw[section][key] = value
-        return resolve_recipe(raw, "tiny", {"model": MODELS, "objective": OBJECTIVES})
+        return resolve_recipe(raw, "tiny", PARTS)
 
     return make

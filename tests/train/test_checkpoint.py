@@ -7,10 +7,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gantools.core.errors import ArtifactError, TrainingError
-from gantools.train import train
+from gantools.train import PARTS, train
 from gantools.train.checkpoint import (
     EMA,
     NETS,
+    OBJECTIVE,
+    OPTIMIZERS,
     State,
     keep_best_and_newest,
     load_checkpoint,
@@ -20,23 +22,23 @@ from gantools.train.checkpoint import (
 from tests.train.conftest import MakeRecipe
 
 ONE = {"G.w": torch.ones(2)}
+FILES = {NETS: ONE, EMA: ONE, OPTIMIZERS: ONE, OBJECTIVE: {}}
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, image_cache: str) -> Path:
     from gantools.core.recipe import resolve_recipe
-    from gantools.losses import OBJECTIVES
-    from gantools.models import MODELS
 
     raw = {
         "model": {"name": "dcgan", "channels": 1, "latent": 8, "width": 4},
+        "discriminator": {"name": "dcgan", "width": 4},
         "data": {"source": "builtin:digits", "cache": image_cache},
         "objective": {"name": "nonsaturating"},
         "train": {"steps": 4, "batch": 8, "sample_every": 0, "checkpoint_every": 2},
         "evaluate": {"every": 0},
     }
     run = tmp_path_factory.mktemp("checkpoint") / "run"
-    train(resolve_recipe(raw, "tiny", {"model": MODELS, "objective": OBJECTIVES}), run)
+    train(resolve_recipe(raw, "tiny", PARTS), run)
     return run
 
 
@@ -49,7 +51,7 @@ def run(trained: Path, tmp_path: Path) -> Path:
 def saved(run: Path, make_recipe: MakeRecipe, step: int, kid: float | None) -> None:
     quality = None if kid is None else {"kid": kid}
     state = State(step=step, images_seen=step * 8, data_sha256="", quality=quality, recipe=make_recipe())
-    save_checkpoint(run, state, ONE, ONE, ONE)
+    save_checkpoint(run, state, FILES)
 
 
 def test_a_checkpoint_is_found_by_run_by_step_and_by_its_own_folder(run: Path) -> None:
@@ -93,7 +95,7 @@ def test_the_digest_follows_every_file(run: Path) -> None:
     for path in sorted(checkpoint.folder.iterdir()):
         path.write_bytes(path.read_bytes() + b" ")
         digests.add(checkpoint.digest)
-    assert len(digests) == 5
+    assert len(digests) == 6
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".pkl", ".ckpt"])
@@ -167,11 +169,10 @@ def test_the_best_and_the_newest_are_kept(tmp_path: Path, make_recipe: MakeRecip
     assert load_checkpoint(tmp_path, "last").step == 5
 
 
-@pytest.mark.parametrize("file", ["nets", "averaged"])
+@pytest.mark.parametrize("file", [NETS, EMA])
 def test_weights_that_are_not_finite_are_never_saved(file: str, tmp_path: Path, make_recipe: MakeRecipe) -> None:
     bad = {"G.w": torch.tensor([1.0, float("nan")])}
     state = State(step=7, images_seen=56, data_sha256="", recipe=make_recipe())
-    given = {"nets": ONE, "averaged": ONE, "optimizers": ONE, file: bad}
     with pytest.raises(TrainingError, match=r"the weight 'G.w' is not finite at step 7"):
-        save_checkpoint(tmp_path, state, **given)
+        save_checkpoint(tmp_path, state, {**FILES, file: bad})
     assert not list(tmp_path.rglob("*"))

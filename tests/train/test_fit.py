@@ -83,7 +83,7 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path, make_recipe: Make
         data__mirror=True,
         objective__r1_gamma=1.0,
         objective__r1_every=3,
-        model__discriminator_norm="spectral",
+        discriminator__norm="spectral",
     )
     train(recipe, tmp_path / "straight")
     killed = subprocess.run(child(tmp_path, recipe, tmp_path / "killed", "kill"), check=False, timeout=120)

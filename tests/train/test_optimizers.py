@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 from torch.optim import Optimizer
 
 from gantools.core.errors import ArtifactError
-from gantools.models import MODELS
+from gantools.models.build import build_model
 from gantools.models.model import Model
 from gantools.train.optimizers import make_optimizers, optimizer_tensors, restore_optimizers
 from tests.train.conftest import MakeRecipe
@@ -14,10 +14,9 @@ from tests.train.conftest import MakeRecipe
 
 def built(make_recipe: MakeRecipe, **changes: object) -> tuple[Model, dict[str, Optimizer]]:
     recipe = make_recipe(**changes)
-    architecture = MODELS.load("dcgan")
-    model = architecture.build(architecture.Config(**recipe.model.options))
+    model = build_model(recipe)
     for net in model.nets.values():
-        net.to(memory_format=torch.channels_last)
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model, make_optimizers(model, recipe.train)
 
 

@@ -32,7 +32,7 @@ def test_a_score_repeats_and_is_bad_for_an_untrained_generator(
     model: Model, image_cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     references = open_images("builtin:digits", resolution=32, channels=1, cache=image_cache)
-    scorer = Scorer(references, samples=100)
+    scorer = Scorer(references, 100, "digits-cnn")
     first, second = scorer.score(model, CPU), scorer.score(model, CPU)
     assert first == second
     assert (first["samples"], first["extractor"]) == (100, "digits-cnn")
@@ -46,6 +46,6 @@ def test_large_reference_sets_are_cut_to_what_matters(
 ) -> None:
     monkeypatch.setattr("gantools.train.quality._REFERENCES", 150)
     references = open_images("builtin:digits", resolution=32, channels=1, cache=image_cache)
-    scorer = Scorer(references, samples=100)
+    scorer = Scorer(references, 100, "digits-cnn")
     assert len(scorer._references.features) == 150
     assert scorer.score(model, CPU)["kid"] > 0

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gantools.core.spec import Frozen
 from gantools.losses.adversarial import fake_loss, generator_loss, real_loss
-from gantools.losses.objectives.objective import Batch, Loss, Nets, ObjectiveRow, Phase
+from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
 from gantools.losses.penalties import r1
 
 
@@ -27,12 +27,13 @@ class NonSaturatingConfig(Frozen):
     r1_every: int = Field(default=16, ge=1)
 
 
-class NonSaturating:
+class NonSaturating(Objective):
     """Nets ``"G"`` and ``"D"``. One step updates D on real and generated images, then G through D."""
 
     def __init__(self, config: NonSaturatingConfig) -> None:
         self.config = config
         penalty = (Phase("D_r1", updates=("D",), every=config.r1_every),) if config.r1_gamma else ()
+        self.state = {}
         self.phases = (Phase("D", updates=("D",)), *penalty, Phase("G", updates=("G",)))
 
     def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:  # noqa: ARG002 - no further draws

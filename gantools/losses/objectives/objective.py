@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,8 @@ class Phase:
 
     Attributes:
         name: Such as ``"D"``, ``"D_r1"``, ``"G"``.
-        updates: Names of the nets whose parameters it changes; the others stay as they are.
+        updates: Names of the nets whose parameters it changes; the others stay as they are. Empty for a phase that
+            only measures, or that changes buffers by itself.
         every: It happens in every ``every``-th step.
     """
 
@@ -34,11 +35,11 @@ class Loss:
     """What a phase minimizes.
 
     Attributes:
-        value: Scalar float32, to be differentiated.
+        value: Scalar float32, to be differentiated; none in a phase that updates nothing.
         terms: Its parts by name, scalar float32, detached: what logs show and the not-a-number guard watches.
     """
 
-    value: Tensor
+    value: Tensor | None
     terms: dict[str, Tensor]
 
 
@@ -48,11 +49,18 @@ class Batch:
 
     Attributes:
         real: (batch, channels, height, width) float32 in [-1, 1], NCHW in channels-last memory.
-        noise: Inputs of the generator by name, such as ``latent`` (batch, latent) float32 N(0, 1).
+        noise: Drawn inputs of the generator by name, such as ``latent`` (batch, latent) float32 N(0, 1), and for models
+            with classes ``label`` (batch,) int64.
+        labels: Classes of the real images, (batch,) int64; none where the model has no classes.
+        due: Names of the phases that happen in this step, in order.
+        step: Finished steps before this one.
     """
 
     real: Tensor
     noise: Mapping[str, Tensor]
+    labels: Tensor | None = None
+    due: tuple[str, ...] = ()
+    step: int = 0
     _made: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     def once(self, name: str, make: Callable[[], Tensor]) -> Tensor:
@@ -65,12 +73,18 @@ class Batch:
         return self._made[name]
 
 
-class Objective(Protocol):
-    """The losses of a training."""
+class Objective:
+    """The losses of a training. Every method but ``loss`` has a default.
 
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """The updates of a step, in order."""
+    Attributes:
+        phases: The updates of a step, in order.
+        state: What it remembers from step to step, by name: tensors that it changes in place, such as the strength
+            of an adaptive augmentation. They are saved with every checkpoint and live on the training's device; after
+            each phase float ones are averaged over all processes.
+    """
+
+    phases: tuple[Phase, ...]
+    state: Mapping[str, Tensor]
 
     def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
         """The loss of a phase.
@@ -81,6 +95,10 @@ class Objective(Protocol):
             batch: The step's images and noise.
             rng: For further random numbers, on the CPU, seeded anew for each step and phase.
         """
+        raise NotImplementedError
+
+    def after(self, phase: Phase, nets: Nets) -> None:
+        """What follows the optimizer's step of a phase, such as clipping weights. Without gradients."""
 
 
 C = TypeVar("C", bound=Frozen)

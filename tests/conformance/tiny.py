@@ -1,0 +1,82 @@
+"""Every architecture, discriminator and objective in small: what conformance tests build. A new row needs an entry."""
+
+from typing import Any
+
+import torch
+
+from gantools.core.recipe import Recipe, resolve_recipe
+from gantools.losses.objectives.objective import Batch
+from gantools.models.build import build_model
+from gantools.models.model import Model
+from gantools.train import PARTS
+from gantools.verify.trials import trial_inputs
+
+Options = dict[str, Any]
+
+# Model -> variants. The key "objective" names what it is trained with.
+MODELS_SMALL: dict[str, list[Options]] = {
+    "dcgan": [
+        {"resolution": 32, "channels": 1, "latent": 8, "width": 4, "objective": "nonsaturating"},
+        {"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"},
+    ],
+}
+# Discriminator -> variants.
+DISCRIMINATORS_SMALL: dict[str, list[Options]] = {
+    "dcgan": [{"width": 4}, {"width": 4, "norm": "spectral", "dropout": 0.2}],
+}
+# Objective -> options under which it has all the phases it can have.
+OBJECTIVES_WHOLE: dict[str, Options] = {
+    "nonsaturating": {"label_smoothing": 0.1, "r1_gamma": 1.0, "r1_every": 2},
+}
+MODEL_CASES = [(name, options) for name, several in MODELS_SMALL.items() for options in several]
+
+
+def small_recipe(
+    model: Options, discriminator: Options | None = None, objective: Options | str = "nonsaturating"
+) -> Recipe:
+    """A resolved recipe of such parts."""
+    raw: dict[str, Any] = {
+        "model": model,
+        "data": {"source": "builtin:digits"},
+        "objective": {"name": objective} if isinstance(objective, str) else objective,
+    }
+    return resolve_recipe(raw | ({"discriminator": discriminator} if discriminator else {}), "small", PARTS)
+
+
+def small_model(name: str, options: Options) -> tuple[Model, Recipe]:
+    """A freshly initialized model of ``MODELS_SMALL`` with its usual discriminator made small."""
+    rest = {key: value for key, value in options.items() if key != "objective"}
+    recipe = small_recipe({"name": name, **rest}, None, options["objective"])
+    if recipe.discriminator is not None:
+        usual = recipe.discriminator.name
+        small = {"name": usual, **DISCRIMINATORS_SMALL[usual][0]}
+        recipe = small_recipe({"name": name, **rest}, small, options["objective"])
+    torch.manual_seed(0)
+    return build_model(recipe), recipe
+
+
+def trained_looking(model: Model) -> Model:
+    """Give weights and running statistics other values than the initial ones, as after a training."""
+    for net in model.nets.values():
+        for weight in net.parameters():
+            if weight.ndim > 1:
+                torch.nn.init.xavier_normal_(weight, gain=3)
+    for graph in model.graphs.values():
+        graph.module.train()
+    with torch.no_grad():
+        for graph in model.graphs.values():
+            for first in range(3):
+                given = trial_inputs(graph.spec.inputs, model.sampler, range(16 * first, 16 * first + 16))
+                graph.module(*(torch.from_numpy(given[tensor.name]) for tensor in graph.spec.inputs))
+    return model.eval()
+
+
+def small_batch(model: Model, size: int = 4, due: tuple[str, ...] = ()) -> Batch:
+    """What a training step would get."""
+    output = model.output
+    real = torch.rand(size, output.channels, output.height, output.width) * 2 - 1
+    spec = model.graphs[model.sampler.graph].spec
+    drawn = trial_inputs(spec.inputs, model.sampler, range(size))
+    noise = {name: torch.from_numpy(drawn[name]) for name in model.sampler.noise}
+    labels = torch.arange(size) % model.classes if model.classes else None
+    return Batch(real, noise, labels, due)
