@@ -49,6 +49,9 @@ class DataSection(Frozen):
     cache: str | None = None
 
 
+TrainPrecision = Literal["fp32", "bf16"]
+
+
 class TrainSection(Frozen):
     """The loop.
 
@@ -59,7 +62,8 @@ class TrainSection(Frozen):
         discriminator_learning_rate: Adam's, for the discriminator; none: the same.
         betas: Adam's decay rates.
         ema_half_life_images: Half-life of the averaged generator, in images seen (StyleGAN2's unit).
-        precision: What matrix products are computed in; parameters stay fp32.
+        precision: What matrix products are computed in; parameters stay fp32. ``auto``: whichever this machine is
+            faster in, which is settled when the training begins and kept when it is resumed.
         seed: Start of every random stream of the training.
         sample_every: Steps between sample grids; 0: none.
         checkpoint_every: Steps between checkpoints; the last step always makes one.
@@ -72,7 +76,7 @@ class TrainSection(Frozen):
     discriminator_learning_rate: float | None = Field(default=None, gt=0)
     betas: tuple[float, float] = (0.5, 0.999)
     ema_half_life_images: int = Field(default=5000, ge=0)
-    precision: Literal["fp32", "bf16"] = "bf16"
+    precision: Literal["auto"] | TrainPrecision = "auto"
     seed: int = Field(default=0, ge=0)
     sample_every: int = Field(default=500, ge=0)
     checkpoint_every: int = Field(default=500, ge=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -20,6 +20,7 @@ from gantools.train.draws import Draws
 from gantools.train.guard import Terms
 from gantools.train.interrupt import StopRequest
 from gantools.train.learner import Learner
+from gantools.train.precision import with_precision
 from gantools.train.record import Recorder, is_due
 from gantools.train.run import check_run, write_recipe
 
@@ -32,6 +33,7 @@ def fit(
     """See ``gantools.train.train``."""
     fabric = start_fabric(recipe, devices=devices, nodes=nodes, accelerator=accelerator)
     on_event = on_event if fabric.is_global_zero else ignore
+    recipe = with_precision(recipe, out, resume=resume, fabric=fabric, on_event=on_event)
     learner = Learner(recipe, fabric)
     output, data = learner.model.output, recipe.data
     with fabric.rank_zero_first(local=True):
@@ -128,16 +130,15 @@ def _check_classes(wanted: int, images: ImageSet) -> None:
 
 
 def start_fabric(recipe: Recipe, *, devices: int | str, nodes: int, accelerator: str) -> Fabric:
-    """Processes, devices and precision.
+    """Processes and devices.
 
     Raises:
         BackendError: This machine does not have what is asked for.
         RecipeError: The batch cannot be shared by so many processes.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces precision and processes
-    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if recipe.train.precision == "bf16" else "32-true"
     try:
-        fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision)
+        fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision="32-true")
     except (MisconfigurationException, ValueError, RuntimeError) as err:
         reason = str(err).splitlines()[0]
         raise BackendError(

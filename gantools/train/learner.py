@@ -28,8 +28,8 @@ class Learner:
     does.
 
     Args:
-        recipe: What to build.
-        fabric: Launched; owns devices, processes and precision.
+        recipe: What to build. Its precision is settled.
+        fabric: Launched; owns devices and processes.
 
     Attributes:
         model: What learns.
@@ -51,6 +51,7 @@ class Learner:
         for tensor in self.objective.state.values():
             tensor.data = tensor.data.to(fabric.device)
         self._fabric, self._batch = fabric, recipe.train.batch
+        self._bf16 = recipe.train.precision == "bf16"
         self._optimizers = make_optimizers(self.model, recipe.train)
         self._averages = [
             Average(self.model.nets[name], self.averaged.nets[name], recipe.train.ema_half_life_images)
@@ -59,7 +60,7 @@ class Learner:
 
     def update(self, phase: Phase, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Take one optimizer step on the nets of a phase; returns the loss terms, which nobody has waited for yet."""
-        with self._fabric.autocast():
+        with torch.autocast(self._fabric.device.type, torch.bfloat16, enabled=self._bf16):
             loss = self.objective.loss(phase, self.model.nets, batch, rng)
         if loss.value is not None:
             self._descend(phase, loss.value)

@@ -28,7 +28,14 @@ def make_recipe(image_cache: str) -> MakeRecipe:
             "discriminator": {"name": "dcgan", "width": 4},
             "data": {"source": "builtin:digits", "cache": image_cache},
             "objective": {"name": "nonsaturating"},
-            "train": {"steps": 6, "batch": 8, "sample_every": 0, "checkpoint_every": 3, "ema_half_life_images": 64},
+            "train": {
+                "steps": 6,
+                "batch": 8,
+                "sample_every": 0,
+                "checkpoint_every": 3,
+                "ema_half_life_images": 64,
+                "precision": "fp32",
+            },
             "evaluate": {"every": 0},
         }
         for change, value in changes.items():
