@@ -6,4 +6,13 @@ from typing import Any
 
 from gantools.core.registry import Table
 
-OBJECTIVES: Table[Any] = Table("objective", {"nonsaturating": "gantools.losses.objectives.nonsaturating:nonsaturating"})
+OBJECTIVES: Table[Any] = Table(
+    "objective",
+    {
+        "nonsaturating": "gantools.losses.objectives.nonsaturating:nonsaturating",
+        "minimax": "gantools.losses.objectives.minimax:minimax",
+        "lsgan": "gantools.losses.objectives.lsgan:lsgan",
+        "wasserstein": "gantools.losses.objectives.wasserstein:wasserstein",
+        "hinge": "gantools.losses.objectives.hinge:hinge",
+    },
+)

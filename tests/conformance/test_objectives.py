@@ -18,6 +18,10 @@ def game(name: str, options: Options) -> tuple[Any, Model, Batch]:
     row = OBJECTIVES.load(name)
     model_name, model_options = next((case for case in MODEL_CASES if case[1]["objective"] == name), MODEL_CASES[0])
     model, _ = small_model(model_name, model_options)
+    for net in model.nets.values():  # the usual beginning is so small that penalties have a kink there
+        for weight in net.parameters():
+            if weight.ndim > 1:
+                torch.nn.init.xavier_normal_(weight)
     for module in model.nets["D"].modules() if "D" in model.nets else ():
         if isinstance(module, torch.nn.BatchNorm2d):  # penalties are made for discriminators without
             module.eval()

@@ -26,7 +26,11 @@ DISCRIMINATORS_SMALL: dict[str, list[Options]] = {
 }
 # Objective -> options under which it has all the phases it can have.
 OBJECTIVES_WHOLE: dict[str, Options] = {
-    "nonsaturating": {"label_smoothing": 0.1, "r1_gamma": 1.0, "r1_every": 2},
+    "nonsaturating": {"label_smoothing": 0.1, "r1_gamma": 1.0, "r1_every": 2, "r2_gamma": 1.0, "augment": "ada"},
+    "minimax": {"label_smoothing": 0.1, "augment": "diffaugment"},
+    "lsgan": {"label_smoothing": 0.1, "r1_gamma": 1.0},
+    "wasserstein": {"gp_weight": 0.0, "clip": 0.01, "n_critic": 2},
+    "hinge": {"n_critic": 2, "r1_gamma": 1.0},
 }
 MODEL_CASES = [(name, options) for name, several in MODELS_SMALL.items() for options in several]
 

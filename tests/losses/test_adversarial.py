@@ -4,7 +4,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gantools.losses.adversarial import fake_loss, generator_loss, real_loss
+from gantools.losses.adversarial import (
+    HINGE,
+    WASSERSTEIN,
+    fake_loss,
+    generator_loss,
+    least_squares_game,
+    minimax_game,
+    nonsaturating_game,
+    real_loss,
+)
 
 LOGITS = torch.linspace(-8, 8, 9)
 
@@ -34,3 +43,50 @@ def test_losses_are_float32_and_finite_for_bfloat16_logits_of_any_size(loss: obj
     value = loss(torch.tensor([-3e4, 3e4, 0.0], dtype=torch.bfloat16))  # type: ignore[operator]
     assert value.dtype == torch.float32
     assert value.isfinite()
+
+
+def slope(loss: object, logit: float) -> float:
+    logits = torch.tensor([float(logit)], requires_grad=True)
+    (gradient,) = torch.autograd.grad(loss(logits), [logits])  # type: ignore[operator]
+    return float(gradient)
+
+
+def test_the_minimax_generator_saturates_and_the_other_does_not() -> None:
+    assert slope(minimax_game(0).generator, -10) == pytest.approx(0, abs=1e-4)
+    assert slope(nonsaturating_game(0).generator, -10) == pytest.approx(-1, abs=1e-4)
+    zero_sum = minimax_game(0)
+    assert zero_sum.generator(LOGITS).item() == pytest.approx(-zero_sum.fake(LOGITS).item())
+
+
+def test_least_squares_are_zero_at_their_targets() -> None:
+    game, smooth = least_squares_game(0), least_squares_game(0.1)
+    ones, zeros = torch.ones(3), torch.zeros(3)
+    assert game.real(ones) == game.fake(zeros) == game.generator(ones) == 0
+    assert game.real(zeros).item() == game.fake(ones).item() == 0.5
+    assert smooth.real(0.9 * ones).item() == pytest.approx(0)
+
+
+def test_the_wasserstein_losses_are_the_negated_gap() -> None:
+    real, fake = torch.tensor([3.0, 5.0]), torch.tensor([-1.0, 1.0])
+    assert (WASSERSTEIN.real(real) + WASSERSTEIN.fake(fake)).item() == -4
+    assert WASSERSTEIN.generator(fake) == -WASSERSTEIN.fake(fake)
+
+
+def test_the_hinge_is_flat_beyond_its_margin() -> None:
+    assert HINGE.real(torch.tensor([1.0, 7.0])) == HINGE.fake(torch.tensor([-1.0, -7.0])) == 0
+    assert HINGE.real(torch.tensor([-1.0])).item() == HINGE.fake(torch.tensor([1.0])).item() == 2
+    assert slope(HINGE.generator, 30) == -1
+
+
+@pytest.mark.parametrize(
+    "game", [nonsaturating_game(0.1), minimax_game(0), least_squares_game(0), WASSERSTEIN, HINGE], ids=str
+)
+def test_patches_count_like_images_and_the_players_want_opposite_things(game: object) -> None:
+    logits = torch.linspace(-0.9, 0.9, 12)
+    for name in ("real", "fake", "generator"):
+        loss = getattr(game, name)
+        assert loss(logits.reshape(3, 4)).item() == pytest.approx(loss(logits).item())
+        assert loss(logits.bfloat16()).dtype == torch.float32
+    for logit in (0.25, 0.75):
+        assert slope(game.real, logit) < 0 < slope(game.fake, logit)  # type: ignore[attr-defined]
+        assert slope(game.generator, logit) < 0  # type: ignore[attr-defined]

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gantools.losses.objectives.nonsaturating import NonSaturating, NonSaturatingConfig
-from gantools.losses.objectives.objective import Batch, Loss
+from gantools.losses.objectives.nonsaturating import nonsaturating
+from gantools.losses.objectives.objective import Batch, Loss, Objective
 
 
 class Counting(nn.Module):
@@ -31,13 +31,17 @@ def batch() -> Batch:
     return Batch(torch.randn(6, 1, 2, 2), {"latent": torch.randn(6, 4)})
 
 
+def objective_of(**options: Any) -> Objective:
+    return nonsaturating.build(nonsaturating.Config(**options))
+
+
 def value_of(loss: Loss) -> torch.Tensor:
     assert loss.value is not None
     return loss.value
 
 
 def test_one_batch_of_generated_images_serves_both_phases() -> None:
-    objective, parts, given = NonSaturating(NonSaturatingConfig()), nets(), batch()
+    objective, parts, given = objective_of(), nets(), batch()
     for phase in objective.phases:
         objective.loss(phase, parts, given, torch.Generator())
     assert [phase.name for phase in objective.phases] == ["D", "G"]
@@ -45,7 +49,7 @@ def test_one_batch_of_generated_images_serves_both_phases() -> None:
 
 
 def test_the_discriminator_phase_gives_the_generator_no_gradient() -> None:
-    objective, parts = NonSaturating(NonSaturatingConfig()), nets()
+    objective, parts = objective_of(), nets()
     loss = objective.loss(objective.phases[0], parts, batch(), torch.Generator())
     parameters = [*parts["G"].parameters(), *parts["D"].parameters()]
     gradients: list[Any] = list(torch.autograd.grad(value_of(loss), parameters, allow_unused=True))
@@ -57,7 +61,7 @@ def test_the_discriminator_phase_gives_the_generator_no_gradient() -> None:
 
 
 def test_r1_is_a_phase_of_its_own_only_when_it_weighs_something() -> None:
-    lazy = NonSaturating(NonSaturatingConfig(r1_gamma=2.0, r1_every=4))
+    lazy = objective_of(r1_gamma=2.0, r1_every=4)
     assert [(phase.name, phase.updates, phase.every) for phase in lazy.phases] == [
         ("D", ("D",), 1),
         ("D_r1", ("D",), 4),
@@ -70,7 +74,7 @@ def test_r1_is_a_phase_of_its_own_only_when_it_weighs_something() -> None:
 
 
 def test_smoothing_reaches_the_real_loss_alone() -> None:
-    plain, smooth = (NonSaturating(NonSaturatingConfig(label_smoothing=s)) for s in (0.0, 0.2))
+    plain, smooth = (objective_of(label_smoothing=s) for s in (0.0, 0.2))
     losses = [objective.loss(objective.phases[0], nets(), batch(), torch.Generator()) for objective in (plain, smooth)]
     assert losses[0].terms["D.fake"] == losses[1].terms["D.fake"]
     assert losses[0].terms["D.real"] != losses[1].terms["D.real"]

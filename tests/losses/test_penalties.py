@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from gantools.losses.penalties import r1
+from gantools.core.errors import RecipeError
+from gantools.losses.penalties import check_independent, gradient_penalty, r1
 
 
 def test_r1_of_a_linear_discriminator_is_the_square_of_its_weights() -> None:
@@ -21,3 +22,31 @@ def test_r1_is_computed_in_float32_under_autocast() -> None:
         assert net(images).dtype == torch.bfloat16, "autocast is on here"
         inside = r1(net, images)
     assert torch.equal(inside, r1(net, images))
+
+
+def test_the_gradient_penalty_of_a_linear_critic_is_known_exactly() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 1), nn.Flatten(0))
+    weight, _ = net.parameters()
+    rng = torch.Generator().manual_seed(0)
+    penalty = gradient_penalty(net, torch.randn(5, 3, 2, 2), torch.randn(5, 3, 2, 2), rng)
+    assert penalty.item() == pytest.approx((weight.norm().item() - 1) ** 2, rel=1e-5)
+
+
+def test_the_gradient_penalty_looks_between_the_images() -> None:
+    seen = []
+
+    def critic(images: torch.Tensor) -> torch.Tensor:
+        seen.append(images.detach())
+        return images.square().sum((1, 2, 3))
+
+    gradient_penalty(critic, torch.ones(64, 1, 2, 2), torch.zeros(64, 1, 2, 2), torch.Generator().manual_seed(0))
+    points = seen[0][:, 0, 0, 0]
+    assert 0 <= points.min() < 0.1 < 0.9 < points.max() <= 1
+    assert torch.equal(seen[0], points[:, None, None, None].expand(64, 1, 2, 2)), "one share for a whole image"
+
+
+def test_batch_norm_under_a_penalty_is_refused_by_the_name_of_the_option() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+    with pytest.raises(RecipeError, match=r"objective.gp_weight needs a discriminator without batch norm"):
+        check_independent(net, "gp_weight")
+    check_independent(net.eval(), "gp_weight")

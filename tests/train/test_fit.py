@@ -191,7 +191,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_by_name(
         calls.append(1)
         return real_loss(logits, smoothing) * (float("nan") if len(calls) >= 5 else 1.0)
 
-    monkeypatch.setattr("gantools.losses.objectives.nonsaturating.real_loss", fails_at_step_5)
+    monkeypatch.setattr("gantools.losses.adversarial.real_loss", fails_at_step_5)
     with pytest.raises(TrainingError, match=r"the loss term 'D.real' became nan at step 5") as caught:
         train(make_recipe(train__steps=20), tmp_path / "run")
     assert caught.value.hint is not None

@@ -4,13 +4,13 @@ from lightning_fabric import Fabric
 
 from gantools.core.errors import RecipeError
 from gantools.losses import OBJECTIVES
-from gantools.losses.objectives.nonsaturating import NonSaturating, NonSaturatingConfig
+from gantools.losses.objectives.nonsaturating import nonsaturating
 from gantools.losses.objectives.objective import Batch, ObjectiveRow
 from gantools.train.draws import generator
 from gantools.train.learner import Learner
 from tests.train.conftest import MakeRecipe
 
-with_encoder = ObjectiveRow(NonSaturatingConfig, NonSaturating, nets=("G", "D", "E"))
+with_encoder = ObjectiveRow(nonsaturating.Config, nonsaturating.build, nets=("G", "D", "E"))
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def weights(learner: Learner, net: str) -> torch.Tensor:
 
 
 def test_each_phase_moves_its_own_nets_and_no_other(make_recipe: MakeRecipe, fabric: Fabric) -> None:
-    learner = Learner(make_recipe(objective__r1_gamma=1.0), fabric)
+    learner = Learner(make_recipe(objective__r1_gamma=1.0, discriminator__norm="none"), fabric)
     batch = Batch(torch.rand(8, 1, 32, 32) * 2 - 1, {"latent": torch.randn(8, 8)})
     moved = []
     for phase in learner.objective.phases:
