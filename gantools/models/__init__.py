@@ -6,6 +6,23 @@ from typing import Any
 
 from gantools.core.registry import Table
 
-MODELS: Table[Any] = Table("model", {"dcgan": "gantools.models.image.dcgan:dcgan"})
+MODELS: Table[Any] = Table(
+    "model",
+    {
+        "dcgan": "gantools.models.image.dcgan:dcgan",
+        "sngan": "gantools.models.image.sngan:sngan",
+        "light": "gantools.models.image.light:light",
+    },
+)
 
-DISCRIMINATORS: Table[Any] = Table("discriminator", {"dcgan": "gantools.models.discriminators.dcgan:dcgan"})
+DISCRIMINATORS: Table[Any] = Table(
+    "discriminator",
+    {
+        "dcgan": "gantools.models.discriminators.dcgan:dcgan",
+        "resnet": "gantools.models.discriminators.resnet:resnet",
+        "patch": "gantools.models.discriminators.patch:patch",
+        "mlp": "gantools.models.discriminators.mlp:mlp",
+        "lstm": "gantools.models.discriminators.recurrent:lstm",
+        "gru": "gantools.models.discriminators.recurrent:gru",
+    },
+)

@@ -22,6 +22,10 @@ def game(name: str, options: Options) -> tuple[Any, Model, Batch]:
         for weight in net.parameters():
             if weight.ndim > 1:
                 torch.nn.init.xavier_normal_(weight)
+    for _ in range(10 if "D" in model.nets else 0):  # the power iterations of spectral norm settle on the new weights
+        with torch.no_grad():
+            batch = small_batch(model)
+            model.nets["D"](*([batch.real] if batch.labels is None else [batch.real, batch.labels]))
     for module in model.nets["D"].modules() if "D" in model.nets else ():
         if isinstance(module, torch.nn.BatchNorm2d):  # penalties are made for discriminators without
             module.eval()

@@ -19,10 +19,20 @@ MODELS_SMALL: dict[str, list[Options]] = {
         {"resolution": 32, "channels": 1, "latent": 8, "width": 4, "objective": "nonsaturating"},
         {"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"},
     ],
+    "sngan": [
+        {"resolution": 32, "channels": 1, "latent": 8, "width": 16, "objective": "hinge"},
+        {"resolution": 64, "channels": 3, "latent": 8, "width": 32, "classes": 3, "objective": "hinge"},
+    ],
+    "light": [{"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"}],
 }
 # Discriminator -> variants.
 DISCRIMINATORS_SMALL: dict[str, list[Options]] = {
     "dcgan": [{"width": 4}, {"width": 4, "norm": "spectral", "dropout": 0.2}],
+    "resnet": [{"width": 32}, {"width": 32, "spectral": False, "dropout": 0.2}],
+    "patch": [{"width": 4, "norm": "instance"}, {"width": 4, "layers": 2, "norm": "spectral", "dropout": 0.2}],
+    "mlp": [{"hidden": [16, 8]}, {"hidden": [16], "spectral": True, "dropout": 0.2}],
+    "lstm": [{"hidden": 8}, {"hidden": 8, "spectral": True, "dropout": 0.2}],
+    "gru": [{"hidden": 8}, {"hidden": 8, "spectral": True, "dropout": 0.2}],
 }
 # Objective -> options under which it has all the phases it can have.
 OBJECTIVES_WHOLE: dict[str, Options] = {

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from gantools.core.spec import Frozen
 from gantools.models.discriminators.head import Head
+from gantools.models.discriminators.spectral import normalize
 from gantools.models.initialization import dcgan_normal
 from gantools.models.model import DiscriminatorRow, ImageShape
 
@@ -51,9 +51,7 @@ class DCGANDiscriminator(nn.Module):
         self.head = Head(widths[-1] * _LAST_SIZE**2, shape.classes)
         self.apply(dcgan_normal)
         if config.norm == "spectral":  # after the initialization, because its power iteration starts from the weights
-            for module in (*self.blocks, self.head.linear, self.head.embedding):
-                if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
-                    spectral_norm(module)
+            normalize(self)
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """See the class."""
