@@ -2,50 +2,105 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantools.cli.options import ArtifactPath, Backend, Device, Json, Threads
+from gantools.cli.options import Backend, Device, Json, Threads
 from gantools.cli.output import emit_json, show_table, watching
+
+if TYPE_CHECKING:
+    from gantools.core.artifact import MetricCard
+
+CHANNELS = 3  # with --images: grey ones lose nothing in colour, whatever the extractor sees
 
 
 def command(
-    artifact: ArtifactPath,
+    artifact: Annotated[Path | None, typer.Argument(metavar="ART", help="An artifact; or give --images.")] = None,
+    *,
     data: Annotated[str, typer.Option(help="Reference images: a folder, a .zip, or builtin:digits.")],
+    images: Annotated[
+        str | None, typer.Option(help="Score these images, a folder or a .zip, and no artifact's samples.")
+    ] = None,
+    resolution: Annotated[int | None, typer.Option(min=8, help="With --images: edge in pixels of both sets.")] = None,
+    metrics: Annotated[str, typer.Option(help="Names of metrics, with commas.")] = "kid,fid",
+    extractor: Annotated[str, typer.Option(help="Feature extractor.")] = "efficientnet-lite0",
+    extractor_device: Annotated[str | None, typer.Option(help="Where the extractor runs: cpu, cuda or cuda:N.")] = None,
     samples: Annotated[
         int | None, typer.Option(min=100, help="How many samples to score; none: as many as references.")
     ] = None,
-    extractor: Annotated[str, typer.Option(help="Feature extractor.")] = "digits-cnn",
+    references: Annotated[int, typer.Option(min=100, help="The most reference images to look at.")] = 10_000,
     backend: Backend = None,
     device: Device = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Score samples against real images.
+    """Score samples, or images of any origin, against real images.
 
-    KID and FID with 95 % intervals, beside what one half of the real images scores against the other.
+    Values with 95 % intervals, beside what real images score: as many others as there are samples, where the data has
+    them, or one half of the references against the other.
     """
+    from gantools.core.errors import RecipeError
     from gantools.data import open_images
+    from gantools.metrics import METRICS
+    from gantools.metrics.features import load_extractor
+    from gantools.metrics.reference import chosen
+    from gantools.runtime.session import Where
     from gantools.samplers import open_artifact
     from gantools.verify.evaluate import evaluate, floor_cards
 
-    with watching() as watch, open_artifact(artifact, backend=backend, device=device, threads=threads) as generator:
-        output = generator.artifact.manifest.output
-        references = open_images(data, resolution=output.height, channels=output.channels, on_event=watch)
-        count = samples or len(references.images)
-        images = generator.sample(range(count))
-        cards = evaluate(images, references, seeds=f"0-{count - 1}", extractor=extractor)
-        floor = floor_cards(references, extractor=extractor)
-    if json:
-        document = {"artifact": str(artifact), "digest": generator.artifact.digest}
-        emit_json(
-            document | {"cards": [card.model_dump() for card in cards], "floor": [card.model_dump() for card in floor]}
+    if (artifact is None) == (images is None):
+        raise RecipeError("give an artifact or --images, one of the two.", hint="see 'gantools evaluate --help'")
+    if (images is None) != (resolution is None):
+        raise RecipeError(
+            "--images and --resolution belong together.", hint="for example --images out/ --resolution 64"
         )
+    names = list(dict.fromkeys(name.strip() for name in metrics.split(",")))
+    for name in names:
+        METRICS[name]  # an unknown name is an error before anything is computed
+    with ExitStack() as stack:
+        watch = stack.enter_context(watching())
+        if artifact is not None:
+            generator = stack.enter_context(open_artifact(artifact, backend=backend, device=device, threads=threads))
+            output = generator.artifact.manifest.output
+            real = open_images(data, resolution=output.height, channels=output.channels, on_event=watch)
+        else:
+            real = open_images(data, resolution=resolution or 0, channels=CHANNELS, on_event=watch)
+        network = load_extractor(extractor, Where(device=extractor_device, threads=threads), watch)
+        count = samples or min(len(real.images), references)
+        if artifact is not None:
+            made, seeds = generator.sample(range(count)), f"0-{count - 1}"
+            origin = {"artifact": str(artifact), "digest": generator.artifact.digest}
+        else:
+            given = open_images(images or "", resolution=resolution or 0, channels=CHANNELS, on_event=watch)
+            made, seeds = given.images[chosen(len(given.images), count)], f"images {given.digest[:12]}"
+            origin = {"images": given.name, "digest": given.digest}
+        cards = evaluate(made, real, seeds=seeds, extractor=network, metrics=names, limit=references, on_event=watch)
+        floor = floor_cards(real, extractor=network, metrics=names, limit=references, samples=count, on_event=watch)
+    if json:
+        found = {"cards": [card.model_dump() for card in cards], "floor": [card.model_dump() for card in floor]}
+        emit_json(origin | found)
         return
-    rows = [
-        [card.name, f"{card.value:.4f}", f"[{card.interval[0]:.4f}, {card.interval[1]:.4f}]", str(card.samples), half]
-        for card, half in zip(cards, (f"{card.value:.4f}" for card in floor), strict=True)
+    title = f"{artifact or images} against {real.name} ({len(real.images)} images, {real.digest[:12]})"
+    columns = [
+        "metric",
+        "better",
+        "value",
+        "95 % interval",
+        "samples",
+        "references",
+        f"{floor[0].samples} {floor[0].seeds}",
     ]
-    title = f"{artifact} against {references.name} ({len(references.images)} images, {references.digest[:12]})"
-    show_table(title, ["metric", "value", "95 % interval", "samples", "real half against real half"], rows)
+    show_table(title, columns, [_row(*found) for found in zip(names, cards, floor, strict=True)])
+
+
+def _row(name: str, card: MetricCard, floor: MetricCard) -> list[str]:
+    from gantools.metrics import METRICS
+
+    better = "higher" if METRICS.load(name).higher_is_better else "lower"
+    interval = f"[{card.interval[0]:.4f}, {card.interval[1]:.4f}]"
+    title = f"{card.name} ({card.protocol})" if card.protocol else card.name
+    counts = str(card.samples), str(card.references) if card.references else "none"
+    return [title, better, f"{card.value:.4f}", interval, *counts, f"{floor.value:.4f}"]

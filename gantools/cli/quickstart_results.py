@@ -35,6 +35,7 @@ COLUMNS = (
     "parity",
 )
 GRID_SEEDS = range(64)
+EXTRACTOR = "digits-cnn"
 
 
 @dataclass(frozen=True)
@@ -164,11 +165,14 @@ def collect(
     for name, artifact in runnable.items():
         watch(Note(f"scoring {name} with {count} samples"))
         with open_artifact(artifact.path) as generator:
-            scores[name] = evaluate(generator.sample(range(count)), references, seeds=f"0-{count - 1}")
+            made = generator.sample(range(count))
+            scores[name] = evaluate(made, references, seeds=f"0-{count - 1}", extractor=EXTRACTOR)
     targets = checkpoint_targets(parent, run, compiled=False)
     targets += [BenchTarget(name, artifact) for name, artifact in runnable.items()]
     report = bench(targets, BenchPlan(batches=BATCHES, max_seconds=seconds), watch)
-    return Results(artifacts, scores, floor_cards(references), proofs, report, failed, references, checkpoint)
+    return Results(
+        artifacts, scores, floor_cards(references, extractor=EXTRACTOR), proofs, report, failed, references, checkpoint
+    )
 
 
 def write(out: Path, found: Results) -> Path:

@@ -164,9 +164,11 @@ class MetricCard(Frozen):
     Attributes:
         name: Protocol name; equal names and digests make values comparable.
         interval: Confidence interval of ``value`` at ``confidence``, by ``method``.
-        extractor_sha256: Digest of the feature extractor's file.
-        data_sha256: Content digest of the reference data.
+        extractor_sha256: Digest of the feature extractor: of its file, or of its weights and what is made of them.
+        data_sha256: Content digest of the reference data; empty for a metric without references.
         seeds: The seeds of the scored samples, such as ``"0-1796"``.
+        protocol: The free choices of the metric, such as ``"k 3"``.
+        preparation: How the extractor resizes and scales images.
     """
 
     name: str
@@ -181,6 +183,8 @@ class MetricCard(Frozen):
     data: str
     data_sha256: str
     seeds: str
+    protocol: str = ""
+    preparation: str = ""
 
 
 class Parity(Frozen):

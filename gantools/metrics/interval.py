@@ -3,6 +3,13 @@
 The interval says how the value would move with other samples of the same generator. It says nothing about other
 reference images, and for a biased metric it lies around the expected value at this number of samples, not around the
 limit.
+
+Why no bootstrap: drawn with replacement, a set holds copies, and copies shrink the distance to
+the nearest others and raise the unbiased kernel distance: in simulations none of 60 bootstrap intervals at 95 % held
+recall's or coverage's expected value. Leaving rows out makes no copies. Where a metric is no smooth function of the
+samples, as these two, the jackknife's variance is too large rather than too small (Efron and Stein, "The jackknife
+estimate of variance", 1981, theorem 2): their intervals held it in 95 to 100 % and were up to 1.8 times as wide as
+needed; those of the others held it in 92 to 97 %.
 """
 
 from __future__ import annotations
@@ -13,29 +20,22 @@ from statistics import NormalDist
 import numpy as np
 
 from gantools.core.errors import DataError
-from gantools.metrics.metric import Doubles, Features, Groups
+from gantools.metrics.metric import GROUPS, Doubles, Features, Groups
 
-GROUPS = 20
 CONFIDENCE = 0.95
+LeaveOut = Callable[[Features, Groups], tuple[float, Doubles]]
 
 
 def jackknife(
-    statistic: Callable[[Features], float],
-    features: Features,
-    *,
-    groups: int = GROUPS,
-    confidence: float = CONFIDENCE,
-    deleted: Callable[[Features, Groups], Doubles] | None = None,
+    leave_out: LeaveOut, rows: Features, *, groups: int = GROUPS, confidence: float = CONFIDENCE
 ) -> tuple[float, float, float]:
     """A statistic of independent rows and its confidence interval.
 
     Args:
-        statistic: features (n, d) -> value.
-        features: The rows.
+        leave_out: (rows, groups) -> the statistic, and (groups,) its values with each group left out; see ``plainly``.
+        rows: (n, d).
         groups: How many groups are left out in turn; row i belongs to group i mod ``groups``.
         confidence: Share of such intervals that hold the expected value.
-        deleted: (features, groups) -> the statistic with each group left out, when there is a cheaper way to it than
-            computing it anew.
 
     Returns:
         (value, low, high).
@@ -43,13 +43,17 @@ def jackknife(
     Raises:
         DataError: Fewer than two rows for each group.
     """
-    chosen = split(len(features), groups)
-    if deleted is None:
-        values = np.array([statistic(np.delete(features, group, axis=0)) for group in chosen])
-    else:
-        values = deleted(features, chosen)
-    value = statistic(features)
+    value, values = leave_out(rows, split(len(rows), groups))
     return (value, *interval(value, values, confidence))
+
+
+def plainly(statistic: Callable[[Features], float]) -> LeaveOut:
+    """Leaving out by computing anew, for a statistic rows (n, d) -> value that offers no cheaper way."""
+
+    def leave_out(rows: Features, groups: Groups) -> tuple[float, Doubles]:
+        return statistic(rows), np.array([statistic(np.delete(rows, group, axis=0)) for group in groups])
+
+    return leave_out
 
 
 def split(count: int, groups: int = GROUPS) -> Groups:
@@ -69,9 +73,9 @@ def split(count: int, groups: int = GROUPS) -> Groups:
 def interval(value: float, deleted: Doubles, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """The interval around ``value`` from the values with each group left out.
 
-    Variance (G - 1)/G sum (v_g - mean v)^2 (Efron and Stein, "The jackknife estimate of variance", 1981, with groups
-    for single observations) and Student's t with G - 1 degrees of freedom. For a difference of two statistics of
-    paired samples, hand over the difference of the values and of the ``deleted`` of both.
+    Variance (G - 1)/G sum (v_g - mean v)^2 (Efron and Stein 1981, with groups for single observations) and Student's t
+    with G - 1 degrees of freedom. For a difference of two statistics of paired samples, hand over the difference of
+    the values and of the ``deleted`` of both.
     """
     count = len(deleted)
     error = float(np.sqrt((count - 1) / count * np.square(deleted - deleted.mean()).sum()))

@@ -38,8 +38,8 @@ def distance(a: KernelStatistics, b: KernelStatistics) -> float:
     return _mmd(a.sums.sum(), _sums(a.features, b.features).sum(), n, b.sums.sum(), m)
 
 
-def deleted(features: Features, groups: Groups, reference: KernelStatistics) -> Doubles:
-    """The distance with each group left out: its rows are taken off the kernel sums over all."""
+def leave_out(features: Features, groups: Groups, reference: KernelStatistics) -> tuple[float, Doubles]:
+    """The distance, and the distances with each group left out: its rows are taken off the kernel sums over all."""
     a = statistics(features)
     check_widths(a.features.shape[1], reference.features.shape[1])
     across = _sums(a.features, reference.features)
@@ -52,7 +52,7 @@ def deleted(features: Features, groups: Groups, reference: KernelStatistics) -> 
         # A pair is lost when either end is: twice the group's sums, in which the pairs inside it count twice.
         kept = within - 2.0 * a.sums[group].sum() + inside
         values.append(_mmd(kept, between - across[group].sum(), n - len(group), of_reference, m))
-    return np.array(values)
+    return _mmd(within, between, n, of_reference, m), np.array(values)
 
 
 def _mmd(within_a: float, between: float, n: int, within_b: float, m: int) -> float:
@@ -79,4 +79,4 @@ def _kernel_of_itself(x: Doubles) -> Doubles:
     return values
 
 
-KID = Metric(statistics, distance, deleted, unbiased=True)
+KID = Metric(statistics, distance, leave_out, biased_by=())

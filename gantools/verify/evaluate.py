@@ -1,44 +1,29 @@
 """Score generated images against real ones, and compare such scores honestly.
 
-Every value is a ``MetricCard``: it carries its interval, how many images it was made of, and the digests of extractor
-and reference data. ``compare_cards`` subtracts two of them only where that means something.
+Every value is a ``MetricCard``: it carries its interval, how many images it was made of, the free choices of metric and
+extractor, and the digests of extractor and reference data. ``compare_cards`` subtracts two of them only where that
+means something.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from gantools.core.artifact import MetricCard
 from gantools.core.errors import DataError, QualityError
+from gantools.core.events import OnEvent, Progress, ignore
 from gantools.metrics import METRICS
-from gantools.metrics.features import Extractor, load_extractor
-from gantools.metrics.interval import CONFIDENCE, GROUPS, jackknife
-from gantools.metrics.metric import Features, Metric
+from gantools.metrics.features import DEFAULT, Extractor, Images, Rows, load_extractor
+from gantools.metrics.interval import CONFIDENCE, interval, split
+from gantools.metrics.metric import Metric
+from gantools.metrics.reference import LIMIT, References, reference_rows
 
-Images = npt.NDArray[np.uint8]
-METHOD = f"delete-a-group jackknife over samples, {GROUPS} groups, Student t"
-_COMPARABLE = ("name", "extractor_sha256", "data_sha256")
-_COUNTS = ("samples", "references")
-
-
-class References(Protocol):
-    """Real images: ``images`` (n, height, width, channels) uint8, their content digest, and a name for people."""
-
-    @property
-    def images(self) -> Images:
-        """(n, height, width, channels) uint8."""
-
-    @property
-    def digest(self) -> str:
-        """Content digest."""
-
-    @property
-    def name(self) -> str:
-        """A name for people."""
+DEFAULT_METRICS = ("kid", "fid")
+HALF, OTHERS = "half of the references", "other real images"
+_NO_REFERENCES = {"references": 0, "data": "", "data_sha256": ""}
 
 
 def evaluate(
@@ -46,17 +31,21 @@ def evaluate(
     references: References,
     *,
     seeds: str,
-    extractor: str = "digits-cnn",
-    metrics: Sequence[str] = ("kid", "fid"),
+    extractor: str | Extractor = DEFAULT,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    limit: int = LIMIT,
+    on_event: OnEvent = ignore,
 ) -> tuple[MetricCard, ...]:
     """Score generated images.
 
     Args:
         images: (n, height, width, channels) uint8, NHWC, 0..255; the size of the references.
         references: Real images.
-        seeds: The seeds of ``images``, such as ``"0-1796"``; goes into the cards.
-        extractor: Name in the table of feature extractors.
+        seeds: Where ``images`` come from, such as the seeds ``"0-1796"``; goes into the cards.
+        extractor: Name in the table of feature extractors, or an opened one.
         metrics: Names in the table of metrics.
+        limit: The most references to look at; always the same ones are chosen.
+        on_event: Who watches.
 
     Returns:
         One card for each metric, in their order. A card's name is metric and extractor: ``"kid-digits-cnn"``.
@@ -64,42 +53,60 @@ def evaluate(
     Raises:
         DataError: Sizes differ, or there are too few images.
         UnknownNameError: No such metric or extractor.
+        MissingDependencyError: The extractor is not installed.
     """
+    chosen = {name: METRICS.load(name) for name in metrics}
     if images.shape[1:] != references.images.shape[1:]:
         raise DataError(
             f"generated images are {_size(images)} and those of '{references.name}' are {_size(references.images)}.",
             hint="score against references of the generator's own size",
         )
-    network = load_extractor(extractor)
-    return _cards(network.features(images), network.features(references.images), references, seeds, network, metrics)
+    network = load_extractor(extractor, on_event=on_event) if isinstance(extractor, str) else extractor
+    generated = network.rows(images, on_event=on_event)
+    real = Rows(*(np.zeros((0, 0), np.float32),) * 2)
+    if any(metric.against_references for metric in chosen.values()):
+        real = reference_rows(references, network, limit=limit, on_event=on_event)
+    return _cards(chosen, generated, real, references, seeds, network, on_event)
 
 
 def floor_cards(
-    references: References, *, extractor: str = "digits-cnn", metrics: Sequence[str] = ("kid", "fid")
+    references: References,
+    *,
+    extractor: str | Extractor = DEFAULT,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    limit: int = LIMIT,
+    samples: int | None = None,
+    on_event: OnEvent = ignore,
 ) -> tuple[MetricCard, ...]:
-    """Score one half of the real images against the other: what a perfect generator of as many samples would get.
+    """Score real images against real images: what a perfect generator of as many samples would get.
 
-    The halves are drawn with a fixed seed. KID's floor is about 0. FID's depends on the number of images, which here
-    is half of the references on either side.
+    Where the data holds ``samples`` images besides the references that ``evaluate`` chooses, those are scored against
+    these: the floor of exactly its cards. Otherwise, and without ``samples``, one half of the references is scored
+    against the other. KID's floor is about 0 either way; that of a metric that is biased by counts belongs to the
+    counts on the card.
     """
-    network = load_extractor(extractor)
-    features = network.features(references.images)
-    order = np.random.default_rng(0).permutation(len(features))
-    half = len(order) // 2
-    return _cards(
-        features[order[:half]], features[order[half:]], references, "half of the references", network, metrics
-    )
+    chosen = {name: METRICS.load(name) for name in metrics}
+    network = load_extractor(extractor, on_event=on_event) if isinstance(extractor, str) else extractor
+    real = reference_rows(references, network, limit=limit, on_event=on_event)
+    if samples and len(references.images) >= limit + samples:
+        others = reference_rows(references, network, limit=samples, after=limit, on_event=on_event)
+        return _cards(chosen, others, real, references, OTHERS, network, on_event)
+    order = np.random.default_rng(0).permutation(len(real.features))
+    first, second = (Rows(*(rows[half] for rows in real)) for half in np.split(order, [len(order) // 2]))
+    return _cards(chosen, first, second, references, HALF, network, on_event)
 
 
 def compare_cards(a: MetricCard, b: MetricCard) -> float:
-    """How much larger ``b``'s value is than ``a``'s.
+    """How much larger ``b``'s value is than ``a``'s. Whether larger is better, the metric knows.
 
     Raises:
-        QualityError: The cards differ in protocol, extractor or reference data, or, where the metric is biased, in the
-            number of images. All differences are named.
+        QualityError: The cards differ in metric, protocol, extractor or reference data, or in a number of images on
+            which the expected value of the metric depends. All differences are named.
     """
     metric = METRICS.load(a.name.removesuffix(f"-{a.extractor}"))
-    fields = _COMPARABLE if metric.unbiased else (*_COMPARABLE, *_COUNTS)
+    fields = ["name", "protocol", "extractor_sha256", "preparation", *metric.biased_by]
+    if metric.against_references:
+        fields.append("data_sha256")
     unlike = [
         f"{field} {_short(getattr(a, field))} and {_short(getattr(b, field))}"
         for field in fields
@@ -114,42 +121,42 @@ def compare_cards(a: MetricCard, b: MetricCard) -> float:
 
 
 def _cards(
-    generated: Features,
-    real: Features,
+    metrics: Mapping[str, Metric],
+    generated: Rows,
+    real: Rows,
     references: References,
     seeds: str,
     extractor: Extractor,
-    metrics: Sequence[str],
+    on_event: OnEvent,
 ) -> tuple[MetricCard, ...]:
+    statistics: dict[object, Any] = {}  # of the references, by the function that makes them: several metrics share one
     cards = []
-    for name in metrics:
-        value, low, high = _scored(METRICS.load(name), generated, real)
+    for done, (name, metric) in enumerate(metrics.items()):
+        on_event(Progress("score", done, len(metrics), "metrics"))
+        rows = getattr(generated, metric.rows)
+        groups = split(len(rows), metric.groups)
+        if metric.against_references and metric.statistics not in statistics:
+            statistics[metric.statistics] = metric.statistics(getattr(real, metric.rows))
+        value, values = metric.leave_out(rows, groups, statistics.get(metric.statistics))
+        low, high = np.clip(interval(value, values, CONFIDENCE), *metric.bounds)
         card = MetricCard(
             name=f"{name}-{extractor.name}",
             value=value,
-            interval=(low, high),
+            interval=(float(low), float(high)),
             confidence=CONFIDENCE,
-            method=METHOD,
-            samples=len(generated),
-            references=len(real),
+            method=f"delete-a-group jackknife over samples, {metric.groups} groups, Student t",
+            samples=len(rows),
+            references=len(real.features),
             extractor=extractor.name,
             extractor_sha256=extractor.sha256,
             data=references.name,
             data_sha256=references.digest,
             seeds=seeds,
+            protocol=metric.protocol,
+            preparation=extractor.card.preparation,
         )
-        cards.append(card)
+        cards.append(card if metric.against_references else card.model_copy(update=_NO_REFERENCES))
     return tuple(cards)
-
-
-def _scored(metric: Metric, generated: Features, real: Features) -> tuple[float, float, float]:
-    """Value and interval; the reference's statistics are made once."""
-    reference = metric.statistics(real)
-    return jackknife(
-        lambda features: metric.distance(metric.statistics(features), reference),
-        generated,
-        deleted=lambda features, groups: metric.deleted(features, groups, reference),
-    )
 
 
 def _size(images: Images) -> str:

@@ -13,10 +13,11 @@ from sklearn.datasets import load_digits
 
 from gantools.core.atomic import sha256_file
 from gantools.core.errors import ArtifactError, DataError, UnknownNameError
+from gantools.core.events import Event, Progress
 from gantools.core.onnx_file import external_data_locations
 from gantools.data import builtin
 from gantools.data.decode import decode
-from gantools.metrics.features import EXTRACTORS, FOLDER, Extractor, load_extractor
+from gantools.metrics.features import DEFAULT, EXTRACTORS, FOLDER, Extractor, checked_card, load_extractor
 
 Images = npt.NDArray[np.uint8]
 
@@ -28,18 +29,13 @@ def digits(chosen: slice) -> tuple[Images, npt.NDArray[np.int64]]:
 
 @pytest.fixture(scope="module")
 def extractor() -> Extractor:
-    return load_extractor()
+    return load_extractor("digits-cnn")
 
 
-@pytest.fixture(params=list(EXTRACTORS))
-def any_extractor(request: pytest.FixtureRequest) -> Extractor:
-    return load_extractor(request.param)
-
-
-def test_every_extractor_is_small_whole_and_pure(any_extractor: Extractor) -> None:
-    path = FOLDER / f"{any_extractor.name}.onnx"
+def test_the_shipped_extractor_is_small_whole_and_pure(extractor: Extractor) -> None:
+    path = FOLDER / f"{extractor.name}.onnx"
     assert path.stat().st_size < 1_000_000
-    assert sha256_file(path) == any_extractor.sha256 == json.loads(path.with_suffix(".json").read_text())["sha256"]
+    assert sha256_file(path) == extractor.sha256 == json.loads(path.with_suffix(".json").read_text())["sha256"]
     assert external_data_locations(path) == []
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
@@ -48,7 +44,12 @@ def test_every_extractor_is_small_whole_and_pure(any_extractor: Extractor) -> No
     assert not [
         operator for operator in operators if operator.startswith("Random") or operator in ("Bernoulli", "Dropout")
     ]
-    assert len(EXTRACTORS) == len(list(FOLDER.glob("*.onnx"))) == 1
+    assert len(list(FOLDER.glob("*.onnx"))) == 1
+
+
+def test_the_default_extractor_is_in_the_table() -> None:
+    assert DEFAULT in EXTRACTORS
+    assert len(EXTRACTORS) == 4
 
 
 def test_held_out_digits_are_classified_as_the_card_says(extractor: Extractor) -> None:
@@ -69,6 +70,11 @@ def test_features_are_the_same_in_any_batch(extractor: Extractor) -> None:
     assert together.shape == (600, extractor.card.features)
     assert together.dtype == np.float32
     assert together.std(0).max() > 0.1
+    seen: list[Event] = []
+    rows = extractor.rows(images, on_event=seen.append)
+    np.testing.assert_array_equal(rows.features, together)
+    np.testing.assert_array_equal(rows.probabilities, extractor.probabilities(images))
+    assert [event.done for event in seen if isinstance(event, Progress)] == [256, 512, 600]
     for few in (1, 7):
         np.testing.assert_allclose(extractor.features(images[:few]), together[:few], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(together[500:], together[:100], rtol=1e-5, atol=1e-6)
@@ -123,13 +129,13 @@ def test_a_changed_extractor_is_refused(tmp_path: Path) -> None:
     for suffix in (".onnx", ".json"):
         shutil.copy(FOLDER / f"digits-cnn{suffix}", tmp_path)
     path = tmp_path / "digits-cnn.onnx"
-    assert Extractor(path).name == "digits-cnn"
+    assert checked_card(path).name == "digits-cnn"
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(ArtifactError, match=r"'digits-cnn.onnx' has digest .*, its card says"):
-        Extractor(path)
+        checked_card(path)
     path.unlink()
     with pytest.raises(ArtifactError, match="'digits-cnn' is missing or its card cannot be read"):
-        Extractor(path)
+        checked_card(path)
 
 
 def test_an_unknown_extractor_is_named_with_its_near_match() -> None:
@@ -139,7 +145,8 @@ def test_an_unknown_extractor_is_named_with_its_near_match() -> None:
 
 def test_metrics_load_neither_torch_nor_a_runtime() -> None:
     code = (
-        "import sys, gantools.verify.evaluate; from gantools.metrics import METRICS; [*map(METRICS.load, METRICS)];"
-        "sys.exit(bool({'torch', 'onnx', 'onnxruntime', 'openvino', 'PIL', 'scipy'} & set(sys.modules)))"
+        "import sys, gantools.verify.evaluate, gantools.metrics.pretrained;"
+        "from gantools.metrics import METRICS; [*map(METRICS.load, METRICS)];"
+        "sys.exit(bool({'torch', 'onnx', 'onnxruntime', 'openvino', 'PIL', 'scipy', 'pooch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

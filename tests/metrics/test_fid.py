@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -31,13 +33,22 @@ def test_distance_of_two_gaussians_with_commuting_covariances_is_the_closed_form
     assert fid.distance(a, b) == pytest.approx((9.0 + 16.0) + (1.0 + 1.0 + 6.25), rel=1e-12)
 
 
-def test_distance_equals_the_formula_with_scipys_matrix_root() -> None:
-    linalg = pytest.importorskip("scipy.linalg")
-    a, b = correlated(1, 400, 24), correlated(2, 300, 24, 2.0)
-    c_a, c_b = np.cov(a.astype(np.float64), rowvar=False), np.cov(b.astype(np.float64), rowvar=False)
-    shift = a.astype(np.float64).mean(0) - b.astype(np.float64).mean(0)
-    expected = shift @ shift + np.trace(c_a + c_b - 2.0 * linalg.sqrtm(c_a @ c_b).real)
+def test_distance_equals_the_formula_as_torch_fidelity_computes_it() -> None:
+    """The trace of the root of the product, by the roots of the product's own, complex, eigenvalues."""
+    a, b = correlated(1, 400, 24).astype(np.float64), correlated(2, 300, 24, 2.0).astype(np.float64)
+    c_a, c_b, shift = np.cov(a, rowvar=False), np.cov(b, rowvar=False), a.mean(0) - b.mean(0)
+    overlap = np.sqrt(np.linalg.eigvals(c_a @ c_b).astype(np.complex128)).real.sum()
+    expected = shift @ shift + np.trace(c_a) + np.trace(c_b) - 2.0 * overlap
     assert fid.distance(fid.statistics(a), fid.statistics(b)) == pytest.approx(expected, rel=1e-8)
+
+
+def test_distance_is_the_same_without_the_library_that_limits_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = correlated(1, 400, 24), correlated(2, 300, 24, 2.0)
+    limited = fid.distance(fid.statistics(a), fid.statistics(b))
+    monkeypatch.setattr(fid, "_WIDE", 2)
+    assert fid.distance(fid.statistics(a), fid.statistics(b)) == pytest.approx(limited, rel=1e-12)
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert fid.distance(fid.statistics(a), fid.statistics(b)) == pytest.approx(limited, rel=1e-12)
 
 
 def test_leaving_a_group_out_equals_computing_without_it() -> None:
@@ -45,7 +56,17 @@ def test_leaving_a_group_out_equals_computing_without_it() -> None:
     groups = split(len(a), 10)
     expected = [fid.distance(fid.statistics(np.delete(a, group, axis=0)), reference) for group in groups]
     assert len(expected) == 10
-    np.testing.assert_allclose(fid.deleted(a, groups, reference), expected, rtol=1e-9)
+    value, values = fid.leave_out(a, groups, reference)
+    assert value == fid.distance(fid.statistics(a), reference)
+    np.testing.assert_allclose(values, expected, rtol=1e-9)
+
+
+def test_leaving_a_group_out_equals_computing_without_it_where_there_are_fewer_images_than_features() -> None:
+    a, reference = correlated(3, 43, 60), fid.statistics(correlated(4, 150, 60))
+    groups = split(len(a), 10)
+    expected = [fid.distance(fid.statistics(np.delete(a, group, axis=0)), reference) for group in groups]
+    assert len(expected) == 10
+    np.testing.assert_allclose(fid.leave_out(a, groups, reference)[1], expected, rtol=1e-6)
 
 
 def test_features_of_different_widths_are_refused() -> None:

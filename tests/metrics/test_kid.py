@@ -55,7 +55,9 @@ def test_leaving_a_group_out_equals_computing_without_it() -> None:
     groups = split(len(a), 10)
     expected = [kid.distance(kid.statistics(np.delete(a, group, axis=0)), reference) for group in groups]
     assert len(expected) == 10
-    np.testing.assert_allclose(kid.deleted(a, groups, reference), expected, rtol=1e-9)
+    value, values = kid.leave_out(a, groups, reference)
+    assert value == kid.distance(kid.statistics(a), reference)
+    np.testing.assert_allclose(values, expected, rtol=1e-9)
 
 
 def test_features_of_different_widths_are_refused() -> None:
@@ -63,4 +65,4 @@ def test_features_of_different_widths_are_refused() -> None:
     with pytest.raises(DataError, match="8 wide and the reference's are 16"):
         kid.distance(narrow, wide)
     with pytest.raises(DataError, match="8 wide and the reference's are 16"):
-        kid.deleted(drawn(0, 50, 8), split(50, 5), wide)
+        kid.leave_out(drawn(0, 50, 8), split(50, 5), wide)
