@@ -41,7 +41,7 @@ def command(
         artifact = export(checkpoint, out, options, on_event=watch)
     say(
         f"{out}: digest {artifact.digest[:12]}.\n"
-        f"Next: gantools optimize {out} --target openvino --precision bf16 --out {out}-ov"
+        f"Next: gantools optimize {out} --target openvino --precision auto --out {out}-ov"
     )
 
 

@@ -15,7 +15,9 @@ def command(
     artifact: ArtifactPath,
     target: Annotated[str, typer.Option(help="onnxruntime, openvino, tensorrt-rtx or tensorrt.")],
     out: Annotated[Path, typer.Option(help="The artifact folder to write.")],
-    precision: Annotated[str, typer.Option(help="fp32, fp16 or bf16.")] = "fp32",
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16, bf16, or auto: the least bits the device multiplies in.")
+    ] = "fp32",
     device: Annotated[str | None, typer.Option(help="Where it shall run: cpu, cuda or cuda:N.")] = None,
     axis: Annotated[
         list[str] | None, typer.Option(metavar="NAME=MIN:OPT:MAX", help="Limits of a dynamic axis; repeatable.")

@@ -18,7 +18,7 @@ RECIPE = Path(__file__).with_name("quickstart.toml")
 # Name of the artifact, target, precision, device. An engine is compiled everywhere and run where its GPU is.
 VARIANTS = (
     ("digits-ov-fp32", "openvino", "fp32", "cpu"),
-    ("digits-ov", "openvino", "bf16", "cpu"),
+    ("digits-ov", "openvino", "auto", "cpu"),
     ("digits-cuda", "onnxruntime", "fp16", "cuda"),
     ("digits-trt", "tensorrt-rtx", "fp16", "cuda"),
 )

@@ -94,7 +94,7 @@ class EvaluateSection(Frozen):
 
     every: int = Field(default=500, ge=0)
     samples: int = Field(default=1000, ge=100)
-    extractor: str = "digits-cnn"
+    extractor: str = "efficientnet-lite0-96"
 
 
 class Recipe(Frozen):

@@ -37,12 +37,19 @@ def plan_from(options: Mapping[str, Any]) -> Plan:
     """A plan from options that people typed.
 
     Args:
-        options: Plan fields; ``compute_capabilities`` may be one text, ``"8.9,12.0"``.
+        options: Plan fields; ``compute_capabilities`` may be one text, ``"8.9,12.0"``, and ``precision`` may be
+            ``"auto"``: the least bits of a float that the target's device multiplies in.
 
     Raises:
         RecipeError: All options that do not fit, in one error.
+        UnknownNameError: No such target.
+        MissingDependencyError: ``auto``, and the target's library is not installed.
     """
     values = dict(options)
+    if values.get("precision") == "auto":
+        from gantools.optimize.targets import TARGETS  # which knows plans
+
+        values["precision"] = TARGETS.load(str(values["target"])).native_precision(values.get("device"))
     if isinstance(text := values.get("compute_capabilities"), str):
         values["compute_capabilities"] = tuple(part.strip() for part in text.split(",") if part.strip())
     try:

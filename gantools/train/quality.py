@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gantools.core.events import OnEvent, ignore
 from gantools.data import ImageSet
 from gantools.metrics.features import load_extractor
 from gantools.metrics.kid import distance, statistics
+from gantools.metrics.reference import reference_rows
 from gantools.models.model import Model
 from gantools.samplers.feedforward import inputs_of
 
 _BATCH = 128
-# Beyond this many, more references change KID by less than the noise of the samples, and cost memory.
-_REFERENCES = 10_000
 
 Images = npt.NDArray[np.uint8]
 
@@ -52,15 +52,13 @@ class Scorer:
         references: The real images.
         samples: How many generated images to score.
         extractor: Name of the feature extractor.
+        on_event: Who watches while it looks at the real images.
     """
 
-    def __init__(self, references: ImageSet, samples: int, extractor: str) -> None:
-        self._extractor = load_extractor(extractor)
+    def __init__(self, references: ImageSet, samples: int, extractor: str, on_event: OnEvent = ignore) -> None:
+        self._extractor = load_extractor(extractor, on_event=on_event)
         self._samples = samples
-        chosen = references.images
-        if len(chosen) > _REFERENCES:
-            chosen = chosen[np.sort(np.random.default_rng(0).permutation(len(chosen))[:_REFERENCES])]
-        self._references = statistics(self._extractor.features(chosen))
+        self._references = statistics(reference_rows(references, self._extractor, on_event=on_event).features)
 
     def score(self, model: Model, device: torch.device) -> dict[str, Any]:
         """The quality of a model, as it is kept in a checkpoint's ``state.json``."""

@@ -44,9 +44,8 @@ class Recorder:
     ) -> None:
         self._run, self._recipe, self._learner = run, recipe, learner
         self._images, self._device, self._on_event = images, device, on_event
-        self._scorer = (
-            Scorer(images, recipe.evaluate.samples, recipe.evaluate.extractor) if recipe.evaluate.every else None
-        )
+        scores = recipe.evaluate
+        self._scorer = Scorer(images, scores.samples, scores.extractor, on_event) if scores.every else None
         self._log = Log(run, start=start, total=recipe.train.steps, on_event=on_event)
 
     def after(self, step: int, means: dict[str, float], *, stopping: bool) -> None:

@@ -57,3 +57,4 @@ def test_a_target_is_named_after_its_backend(name: str) -> None:
     target = TARGETS.load(name)
     assert target.refusal(Plan(target=name)) is None
     assert target.device in ("cpu", "cuda")
+    assert target.native_precision("cuda:0" if target.device == "cuda" else "cpu") in ("fp32", "fp16", "bf16")

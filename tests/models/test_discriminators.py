@@ -52,6 +52,7 @@ def test_spectral_norm_holds_every_layer_at_one() -> None:
     for _ in range(30):
         net(torch.randn(2, 3, 5, 5))
     for layer in (net[0], net[2]):
+        assert isinstance(layer.weight, torch.Tensor)
         assert torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2).item() == pytest.approx(1, abs=0.02)
 
 

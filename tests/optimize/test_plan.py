@@ -1,8 +1,9 @@
 import pytest
 
-from gantools.core.errors import RecipeError
+from gantools.core.errors import RecipeError, UnknownNameError
 from gantools.core.spec import AxisRange
 from gantools.optimize.plan import Plan, plan_from
+from tests.zoo import cpu_multiplies_bf16
 
 
 def test_a_plan_is_read_from_typed_options() -> None:
@@ -25,3 +26,13 @@ def test_every_option_that_does_not_fit_is_named() -> None:
     assert caught.value.exit_code == 2
     for part in ("precision: ", "got 'fp8'", "threads: ", "got 0", "speed: "):
         assert part in caught.value.message
+
+
+def test_auto_is_what_the_device_multiplies_in() -> None:
+    assert plan_from({"target": "tensorrt-rtx", "precision": "auto"}).precision == "fp16"
+    assert plan_from({"target": "onnxruntime", "precision": "auto"}).precision == "fp32"
+    assert plan_from({"target": "onnxruntime", "precision": "auto", "device": "cuda:1"}).precision == "fp16"
+    chosen = plan_from({"target": "openvino", "precision": "auto"}).precision
+    assert chosen == ("bf16" if cpu_multiplies_bf16() else "fp32")
+    with pytest.raises(UnknownNameError, match="no target is called 'openvin'; did you mean 'openvino'"):
+        plan_from({"target": "openvin", "precision": "auto"})

@@ -36,7 +36,7 @@ def make_recipe(image_cache: str) -> MakeRecipe:
                 "ema_half_life_images": 64,
                 "precision": "fp32",
             },
-            "evaluate": {"every": 0},
+            "evaluate": {"every": 0, "extractor": "digits-cnn"},
         }
         for change, value in changes.items():
             section, key = change.split("__")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gantools.core.artifact import GraphFile
 from gantools.core.registry import Table
-from gantools.optimize.plan import Plan
+from gantools.optimize.plan import Plan, PlanPrecision
 
 
 class Target(Protocol):
@@ -34,6 +34,9 @@ class Target(Protocol):
             BackendError: The compiler refused.
             MissingDependencyError: The compiler is not installed.
         """
+
+    def native_precision(self, device: str | None) -> PlanPrecision:
+        """The least bits of a float that a device multiplies in; none: the target's own device."""
 
     def hint(self, plan: Plan) -> str | None:
         """What to do when the runtime computed in another precision."""

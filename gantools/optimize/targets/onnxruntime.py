@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantools.core.artifact import GraphFile
-from gantools.optimize.plan import Plan
+from gantools.optimize.plan import Plan, PlanPrecision
 
 _INSTEAD = "use --target openvino --precision bf16 for this CPU, or --device cuda"
 
@@ -27,6 +27,10 @@ class OnnxRuntimeTarget:
     def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:  # noqa: ARG002 - nothing to compile
         """The file itself."""
         return graph.model_copy(update={"backend": "onnxruntime"})
+
+    def native_precision(self, device: str | None) -> PlanPrecision:
+        """Fp16 on CUDA, fp32 elsewhere."""
+        return "fp16" if (device or self.device).startswith("cuda") else "fp32"
 
     def hint(self, plan: Plan) -> str | None:
         """On a CPU, only fp32 is computed as asked."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantools.core.artifact import GraphFile
-from gantools.optimize.plan import Plan
+from gantools.optimize.plan import Plan, PlanPrecision
+from gantools.runtime.backends.openvino import cpu_capabilities
 
 
 class OpenVinoTarget:
@@ -22,6 +23,10 @@ class OpenVinoTarget:
     def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:  # noqa: ARG002 - nothing to compile
         """The file itself."""
         return graph.model_copy(update={"backend": "openvino"})
+
+    def native_precision(self, device: str | None) -> PlanPrecision:  # noqa: ARG002 - it has but one
+        """As OpenVINO says of this CPU: bf16 where it has instructions for it."""
+        return "bf16" if "BF16" in cpu_capabilities() else "fp32"
 
     def hint(self, plan: Plan) -> str | None:
         """CPUs that multiply in fp16 are rare (AVX-512 FP16); in bf16, common."""

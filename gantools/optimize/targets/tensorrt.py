@@ -12,7 +12,7 @@ from pathlib import Path
 from gantools.core.artifact import GraphFile, Requires
 from gantools.core.errors import BackendError
 from gantools.core.optional import require
-from gantools.optimize.plan import Plan
+from gantools.optimize.plan import Plan, PlanPrecision
 from gantools.optimize.targets.engine import compile_engine
 from gantools.runtime.backends.nvidia_engine import compute_capability, device_problem
 
@@ -46,6 +46,10 @@ class TensorRtTarget:
             library="tensorrt", version=library.__version__, compute_capabilities=(compute_capability(device),)
         )
         return compiled.model_copy(update={"format": "tensorrt", "backend": "tensorrt", "requires": requires})
+
+    def native_precision(self, device: str | None) -> PlanPrecision:  # noqa: ARG002 - the same for all it compiles for
+        """Every GPU it knows has tensor cores for fp16."""
+        return "fp16"
 
     def hint(self, plan: Plan) -> str | None:  # noqa: ARG002 - strongly typed: nothing to choose
         """None: the types of the graph bind the compiler."""

@@ -35,6 +35,15 @@ def _core() -> Any:
     return _library().Core()
 
 
+def cpu_capabilities() -> tuple[str, ...]:
+    """What OpenVINO computes in on this CPU as such, in its own words: ``"FP32"``, ``"BF16"``, ``"INT8"``.
+
+    Raises:
+        MissingDependencyError: It is not installed.
+    """
+    return tuple(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
 class OpenVinoGraph:
     """A compiled model with one inference request."""
 
