@@ -1,5 +1,7 @@
 """The ``gantools`` command. Adding a command: a file with a function ``command``, and its name in ``COMMANDS``.
 
+A command that has commands of its own is a file with a Typer ``app`` instead.
+
 Command files import nothing heavy at the top, so that ``gantools --help`` stays instant and free of torch.
 """
 
@@ -11,7 +13,19 @@ from typing import Annotated
 
 import typer
 
-COMMANDS = ("quickstart", "train", "export", "optimize", "verify", "bench", "sample", "evaluate", "inspect", "doctor")
+COMMANDS = (
+    "quickstart",
+    "data",
+    "train",
+    "export",
+    "optimize",
+    "verify",
+    "bench",
+    "sample",
+    "evaluate",
+    "inspect",
+    "doctor",
+)
 
 app = typer.Typer(
     name="gantools",
@@ -33,7 +47,11 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 for _name in COMMANDS:
-    app.command(_name)(importlib.import_module(f"gantools.cli.{_name}").command)
+    _module = importlib.import_module(f"gantools.cli.{_name}")
+    if hasattr(_module, "app"):
+        app.add_typer(_module.app, name=_name)
+    else:
+        app.command(_name)(_module.command)
 
 
 def main() -> None:

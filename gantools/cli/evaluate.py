@@ -65,7 +65,9 @@ def command(
         if artifact is not None:
             generator = stack.enter_context(open_artifact(artifact, backend=backend, device=device, threads=threads))
             output = generator.artifact.manifest.output
-            real = open_images(data, resolution=output.height, channels=output.channels, on_event=watch)
+            # References are brought to size as the training images were.
+            fit = generator.artifact.manifest.recipe.get("data", {}).get("fit", "resize")
+            real = open_images(data, resolution=output.height, channels=output.channels, fit=fit, on_event=watch)
         else:
             real = open_images(data, resolution=resolution or 0, channels=CHANNELS, on_event=watch)
         network = load_extractor(extractor, Where(device=extractor_device, threads=threads), watch)

@@ -159,7 +159,8 @@ def collect(
         if name not in proofs or proofs[name].verdict != "built, not run"
     }
     output = parent.manifest.output
-    references = open_images(data, resolution=output.height, channels=output.channels)
+    fit = parent.manifest.recipe["data"]["fit"]
+    references = open_images(data, resolution=output.height, channels=output.channels, fit=fit)
     count = len(references.images)
     scores = {}
     for name, artifact in runnable.items():

@@ -37,13 +37,16 @@ class DataSection(Frozen):
     """Where training images come from.
 
     Attributes:
-        source: A folder, a ``.zip`` of images, or ``builtin:NAME``.
+        source: A folder, an archive or an array of images, ``dataset:NAME``, ``hf:NAME`` or ``builtin:NAME``; see
+            ``gantools.data.open_images``.
+        fit: What happens to images that are smaller than the model's: enlarged, or laid in the middle of black.
         mirror: Also train on left-right mirrored images.
         max_broken: Largest share of files that may be unreadable before it is an error.
         cache: Folder of the decoded cache; none: beside the other caches of the user.
     """
 
     source: str
+    fit: Literal["resize", "pad"] = "resize"
     mirror: bool = False
     max_broken: float = Field(default=0.01, ge=0, le=1)
     cache: str | None = None

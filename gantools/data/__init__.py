@@ -1,5 +1,6 @@
-"""Training and reference images: read from a folder, a zip or a built-in set, decoded once. Free of torch."""
+"""Training and reference images: from folders, archives, arrays and public sets, decoded once. Free of torch."""
 
 from gantools.data.images import ImageSet, open_images
+from gantools.data.statistics import note_duplicates
 
-__all__ = ["ImageSet", "open_images"]
+__all__ = ["ImageSet", "note_duplicates", "open_images"]

@@ -1,4 +1,4 @@
-"""One image file to one array of fixed size. Every kind of damage is an exception of ``BROKEN``."""
+"""One image to one array of fixed size. Every kind of damage to a file is an exception of ``BROKEN``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps
 
-Pixels = npt.NDArray[np.uint8]
+from gantools.data.sources import Fit, Pixels
 
 FORMATS = ("PNG", "JPEG", "WEBP", "PPM")
 # Pillow's decoders raise all of these on damaged files; the zip ones come from reading a damaged or encrypted member.
@@ -33,34 +32,64 @@ BROKEN = (
 )
 
 
-def decode(content: bytes, *, resolution: int, channels: int) -> Pixels:
-    """Decode a file, turn it upright, cut the middle square and resize it.
+def decode(content: bytes, *, resolution: int, channels: int, fit: Fit = "resize") -> Pixels:
+    """Decode a file, turn it upright, and make a square of it; see ``square``.
 
-    Lanczos for shrinking: the sharpest of Pillow's filters, all of which widen with the scale and so do not alias
-    (Parmar et al., "On aliased resizing and surprising subtleties in GAN evaluation", 2022). Bicubic for enlarging,
-    where Lanczos leaves rings around edges. Transparent images are laid on white, because what lies under transparency
-    is arbitrary.
+    Transparent images are laid on white, because what lies under transparency is arbitrary.
 
     Args:
         content: A PNG, JPEG, WebP or PPM file.
         resolution: Edge of the result, in pixels.
         channels: 1 for grey, 3 for RGB.
+        fit: See ``square``.
+
+    Returns:
+        (resolution, resolution, channels) uint8, 0..255.
+    """
+    with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
+        # A JPEG can be decoded at a half, a quarter or an eighth; twice the resolution is left for the filter.
+        opened.draft("L" if channels == 1 else "RGB", (2 * resolution, 2 * resolution))
+        image = ImageOps.exif_transpose(opened)
+    return square(image, resolution=resolution, channels=channels, fit=fit)
+
+
+def square(image: Image.Image, *, resolution: int, channels: int, fit: Fit = "resize") -> Pixels:
+    """Cut the middle square of an image and resize it.
+
+    Lanczos for shrinking: the sharpest of Pillow's filters, all of which widen with the scale and so do not alias
+    (Parmar et al., "On aliased resizing and surprising subtleties in GAN evaluation", 2022). Bicubic for enlarging,
+    where Lanczos leaves rings around edges. Where the square has the right size already, its pixels are kept.
+
+    Args:
+        image: Any image, upright.
+        resolution: Edge of the result, in pixels.
+        channels: 1 for grey, 3 for RGB.
+        fit: ``"pad"``: a square that is too small is not enlarged but laid in the middle of black, as is usual for
+            28x28 digits in 32x32.
 
     Returns:
         (resolution, resolution, channels) uint8, 0..255.
     """
     mode: Literal["L", "RGB"] = "L" if channels == 1 else "RGB"
-    with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
-        # A JPEG can be decoded at a half, a quarter or an eighth; twice the resolution is left for the filter.
-        opened.draft(mode, (2 * resolution, 2 * resolution))
-        image = ImageOps.exif_transpose(opened)
     image = _opaque(image).convert(mode)
     edge = min(image.size)
     left, top = (image.width - edge) // 2, (image.height - edge) // 2
-    how = Image.Resampling.LANCZOS if edge > resolution else Image.Resampling.BICUBIC
     # Cut before resizing: with resize's own box the filter would see what lies outside.
-    square = image.crop((left, top, left + edge, top + edge)).resize((resolution, resolution), how)
-    return np.asarray(square, np.uint8).reshape(resolution, resolution, channels)
+    middle = image.crop((left, top, left + edge, top + edge))
+    if fit == "pad" and edge < resolution:
+        result = Image.new(mode, (resolution, resolution))
+        result.paste(middle, ((resolution - edge) // 2, (resolution - edge) // 2))
+    else:
+        how = Image.Resampling.LANCZOS if edge > resolution else Image.Resampling.BICUBIC
+        result = middle.resize((resolution, resolution), how)
+    return np.asarray(result, np.uint8).reshape(resolution, resolution, channels)
+
+
+def header(content: bytes) -> tuple[int, int, str]:
+    """Width and height in pixels, as shown, and Pillow's mode of a file, such as ``"RGB"``. Nothing is decoded."""
+    with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
+        turned = opened.getexif().get(0x0112, 1) >= 5  # orientations 5 to 8 lie on their side
+        return (*(opened.size[::-1] if turned else opened.size), opened.mode)
 
 
 @contextmanager

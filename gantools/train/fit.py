@@ -14,7 +14,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from gantools.core.errors import BackendError, DataError, RecipeError
 from gantools.core.events import Note, OnEvent, ignore
 from gantools.core.recipe import Recipe
-from gantools.data import ImageSet, open_images
+from gantools.data import ImageSet, note_duplicates, open_images
 from gantools.train.checkpoint import Checkpoint, checkpoint_steps, load_checkpoint, remove_leftovers
 from gantools.train.draws import Draws
 from gantools.train.guard import Terms
@@ -45,8 +45,10 @@ def fit(
             max_broken=data.max_broken,
             cache=data.cache,
             on_event=on_event,
-            **({"labels": True} if learner.model.classes else {}),
+            labels=learner.model.classes > 0,
+            fit=data.fit,
         )
+        note_duplicates(images, on_event=on_event)
         _check_classes(learner.model.classes, images)
     if begun:
         if begun.state.data_sha256 != images.digest:

@@ -207,7 +207,7 @@ def test_the_cache_lies_where_the_user_keeps_caches(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     images = opened(folder, tmp_path, cache=None)
     listing = tmp_path / "xdg" / "gantools" / "images" / f"{images.digest}.json"
-    assert json.loads(listing.read_text())["broken"] == []
+    assert json.loads(listing.read_text())["broken_at"] == []
 
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(folder: Path, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_the_built_in_digits_are_the_real_scans(tmp_path: Path) -> None:
     [
         (lambda path: None, "does not exist"),
         (lambda path: path.mkdir(), "holds no images"),
-        (lambda path: path.write_text("text"), "is neither a folder nor a .zip"),
+        (lambda path: path.write_text("text"), "is neither a folder nor a file of images .*idx"),
     ],
 )
 def test_a_source_that_is_none_is_one_sentence(make: object, message: str, tmp_path: Path) -> None:
