@@ -14,5 +14,6 @@ OBJECTIVES: Table[Any] = Table(
         "lsgan": "gantools.losses.objectives.lsgan:lsgan",
         "wasserstein": "gantools.losses.objectives.wasserstein:wasserstein",
         "hinge": "gantools.losses.objectives.hinge:hinge",
+        "stylegan2": "gantools.losses.objectives.stylegan2:stylegan2",
     },
 )

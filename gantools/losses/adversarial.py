@@ -24,11 +24,14 @@ class Game:
         real: The discriminator, on real images.
         fake: The discriminator, on generated images.
         generator: The generator, through the discriminator's logits of its images.
+        has_verdict: Whether the sign of a logit calls an image real or fake. A critic's has no meaning: adding a
+            constant to all its values changes nothing.
     """
 
     real: LogitLoss
     fake: LogitLoss
     generator: LogitLoss
+    has_verdict: bool = True
 
 
 def real_loss(logits: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -69,22 +72,30 @@ def minimax_game(smoothing: float) -> Game:
     return Game(lambda logits: real_loss(logits, smoothing), fake_loss, saturating_generator_loss)
 
 
-def least_squares_game(smoothing: float) -> Game:
-    """Mao et al., "Least Squares Generative Adversarial Networks", 2017, eq. 9: a = 0, b = c = 1.
+def least_squares_game(fake: float, real: float, generator: float, smoothing: float = 0.0) -> Game:
+    """Half the squared distance of D(x) to a target: Mao et al., "Least Squares GANs", 2017, equation 2.
 
-    One half of the squared distance to 1 - ``smoothing`` for real images, to 0 for fakes, to 1 for the generator.
+    Their D(x) is the logit plus (a + b) / 2, the value between the targets, so that here too positive logits mean real.
+
+    Args:
+        fake: Their a, for generated images.
+        real: Their b, for real images.
+        generator: Their c, for what the generator wants its images to be.
+        smoothing: Share of the way from b to a by which the target of real images is moved.
     """
-    return Game(
-        real=lambda logits: (logits.float() - (1.0 - smoothing)).square().mean() / 2,
-        fake=lambda logits: logits.float().square().mean() / 2,
-        generator=lambda logits: (logits.float() - 1.0).square().mean() / 2,
-    )
+    middle = (fake + real) / 2
+
+    def distance(target: float) -> LogitLoss:
+        return lambda logits: (logits.float() - (target - middle)).square().mean() / 2
+
+    return Game(distance(real + smoothing * (fake - real)), distance(fake), distance(generator))
 
 
 WASSERSTEIN = Game(
     real=lambda logits: -logits.float().mean(),
     fake=lambda logits: logits.float().mean(),
     generator=lambda logits: -logits.float().mean(),
+    has_verdict=False,
 )
 """Arjovsky et al., "Wasserstein GAN", 2017, eq. 2: logits are the values of a critic whose slope is at most 1."""
 

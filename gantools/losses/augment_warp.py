@@ -1,8 +1,10 @@
 """The transformations of adaptive augmentation: where pixels come from, and what colour they become.
 
-Karras et al., "Training Generative Adversarial Networks with Limited Data", 2020, appendix B, with one difference:
-pixels are interpolated bilinearly, where the paper filters with an oversampled wavelet; at these sizes the blur is
-small, and generated and real images share it. An image on which nothing falls is returned bit for bit.
+Karras et al., "Training Generative Adversarial Networks with Limited Data", 2020, appendix B: pixel blitting, general
+geometry and colour, the three groups that help by their section 3. One thing differs: pixels are interpolated
+bilinearly, where the paper resamples at twice the resolution with a wavelet filter against aliasing. Real and generated
+images share the blur and the aliasing that come of it. What is pulled in from outside is the image's reflection, as
+there. An image on which nothing falls is returned bit for bit.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ from torch import Tensor
 
 # How many transformations each function knows, and so how many chances it draws.
 _GEOMETRIC, _COLOUR = 8, 5
-_LUMA = (1 / math.sqrt(3),) * 3
 
 
 def geometric_warp(images: Tensor, probability: Tensor, rng: torch.Generator) -> Tensor:
@@ -27,8 +28,7 @@ def geometric_warp(images: Tensor, probability: Tensor, rng: torch.Generator) ->
         rng: On the CPU.
     """
     count, size = len(images), images.shape[2]
-    drawn = torch.rand(count, _GEOMETRIC + 6, generator=rng).to(images.device)
-    normal = torch.randn(count, 4, generator=rng).to(images.device)
+    drawn, normal = _draw(count, _GEOMETRIC + 6, 4, rng, images.device)
     # Two turns, of which each happens with such a chance that both together happen with ``probability``.
     turn = 1.0 - (1.0 - probability).clamp(min=0).sqrt()
     chances = torch.stack([probability] * 4 + [turn, probability, turn, probability])
@@ -65,31 +65,36 @@ def colour_warp(images: Tensor, probability: Tensor, rng: torch.Generator) -> Te
         rng: On the CPU.
     """
     count, channels = images.shape[:2]
-    drawn = torch.rand(count, _COLOUR + 2, generator=rng).to(images.device)
-    normal = torch.randn(count, 3, generator=rng).to(images.device)
+    drawn, normal = _draw(count, _COLOUR + 2, 3, rng, images.device)
     happens = drawn[:, :_COLOUR] < probability
     invert, hue = drawn[:, _COLOUR:].unbind(1)
     brightness = torch.where(happens[:, 0], normal[:, 0] * 0.2, 0.0)
     contrast = torch.where(happens[:, 1], torch.exp2(normal[:, 1] * 0.5), 1.0)
     inverted = happens[:, 2] & (invert < 0.5)
     if channels == 1:
-        sign = torch.where(inverted, -1.0, 1.0)
-        changed = (images * contrast[:, None, None, None] + brightness[:, None, None, None]) * sign[:, None, None, None]
+        scale = torch.where(inverted, -1.0, 1.0) * contrast
+        changed = (images + brightness[:, None, None, None]) * scale[:, None, None, None]
         return torch.where(happens[:, :3].any(1)[:, None, None, None], changed, images)
-    axis = torch.tensor(_LUMA, device=images.device)
+    axis = torch.full((3,), 1 / math.sqrt(3), device=images.device)  # of greys
     along = torch.outer(axis, axis)
     identity = torch.eye(3, device=images.device)
     mirror = identity - torch.where(inverted, 2.0, 0.0)[:, None, None] * along
     angle = torch.where(happens[:, 3], (hue * 2 - 1) * math.pi, 0.0)[:, None, None]
     across = torch.linalg.cross(identity, axis.expand(3, 3), dim=1).T
-    # Rodrigues' formula: a turn about the axis of greys.
+    # Rodrigues' formula: a turn about the axis.
     turned = identity * angle.cos() + across * angle.sin() + along * (1 - angle.cos())
     saturation = torch.where(happens[:, 4], torch.exp2(normal[:, 2]), 1.0)[:, None, None]
     faded = along + (identity - along) * saturation
     matrix = faded @ turned @ mirror * contrast[:, None, None]
-    offset = (faded @ turned @ mirror @ torch.ones(3, 1, device=images.device))[..., 0] * brightness[:, None]
-    changed = torch.einsum("ndc,nchw->ndhw", matrix, images) + offset[:, :, None, None]
+    changed = torch.einsum("ndc,nchw->ndhw", matrix, images + brightness[:, None, None, None])
     return torch.where(happens.any(1)[:, None, None, None], changed, images)
+
+
+def _draw(count: int, uniform: int, normal: int, rng: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(count, uniform) in [0, 1) and (count, normal) N(0, 1), in one transfer."""
+    both = torch.cat([torch.rand(count, uniform, generator=rng), torch.randn(count, normal, generator=rng)], 1)
+    both = both.to(device)
+    return both[:, :uniform], both[:, uniform:]
 
 
 def _matrix(rows: list[list[Tensor]]) -> Tensor:

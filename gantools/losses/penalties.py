@@ -2,6 +2,7 @@
 
 All need a discriminator that judges each image by itself: batch norm would make every logit depend on every image. All
 are computed in float32: they are differentiated a second time, and squares of small gradients vanish in eight bits.
+Where a discriminator judges patches, its logit of the image is their mean, as in the losses.
 """
 
 from __future__ import annotations
@@ -68,8 +69,9 @@ def check_independent(discriminator: nn.Module, option: str) -> None:
 
 
 def _gradient(critic: Critic, images: Tensor) -> Tensor:
-    """The gradient of each image's summed logits, differentiable: (batch, values) float32."""
+    """The gradient of each image's logit, differentiable: (batch, values) float32."""
     with torch.autocast(images.device.type, enabled=False):
         points = images.detach().float().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+        logits = critic(points).reshape(len(points), -1).mean(1)
+        (gradient,) = torch.autograd.grad(logits.sum(), points, create_graph=True)
     return gradient.flatten(1)

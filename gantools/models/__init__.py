@@ -10,6 +10,7 @@ MODELS: Table[Any] = Table(
     "model",
     {
         "dcgan": "gantools.models.image.dcgan:dcgan",
+        "stylegan2": "gantools.models.image.stylegan2.generator:stylegan2",
         "sngan": "gantools.models.image.sngan:sngan",
         "light": "gantools.models.image.light:light",
     },
@@ -19,6 +20,7 @@ DISCRIMINATORS: Table[Any] = Table(
     "discriminator",
     {
         "dcgan": "gantools.models.discriminators.dcgan:dcgan",
+        "stylegan2": "gantools.models.discriminators.stylegan2:stylegan2",
         "resnet": "gantools.models.discriminators.resnet:resnet",
         "patch": "gantools.models.discriminators.patch:patch",
         "mlp": "gantools.models.discriminators.mlp:mlp",

@@ -22,7 +22,7 @@ from gantools.runtime.session import Session
 from gantools.verify.parity import compare_arrays
 from gantools.verify.tolerances import TOLERANCES
 from gantools.verify.trials import trial_inputs
-from tests.conformance.tiny import DISCRIMINATORS_SMALL, Options
+from tests.conformance.tiny import DISCRIMINATORS_SMALL, Options, change_weights
 
 SHAPES = [ImageShape(size, channels, classes) for size, channels, classes in product((32, 64), (1, 3), (0, 5))]
 VARIANTS = [(name, options) for name, several in DISCRIMINATORS_SMALL.items() for options in several]
@@ -89,9 +89,7 @@ def test_a_discriminator_ships(name: str, tmp_path: Path) -> None:
     """It exports, equals its network at sizes nobody traced, keeps its rows apart, and compiles for TensorRT."""
     shape = ImageShape(32, 3, 4)
     net = build(name, DISCRIMINATORS_SMALL[name][-1], shape)
-    for weight in net.parameters():
-        if weight.ndim > 1:
-            torch.nn.init.xavier_normal_(weight)
+    change_weights(net, gain=1)
     for _ in range(5):  # settles running statistics and power iterations
         net(*given(shape, 16))
     (graph,) = scorer_graphs(net.eval(), shape).values()

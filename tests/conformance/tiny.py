@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import nn
 
 from gantools.core.recipe import Recipe, resolve_recipe
 from gantools.losses.objectives.objective import Batch
@@ -13,11 +14,17 @@ from gantools.verify.trials import trial_inputs
 
 Options = dict[str, Any]
 
+_STYLED: Options = {"latent": 8, "style": 8, "mapping_layers": 1, "channel_base": 256, "channel_max": 8}
+
 # Model -> variants. The key "objective" names what it is trained with.
 MODELS_SMALL: dict[str, list[Options]] = {
     "dcgan": [
         {"resolution": 32, "channels": 1, "latent": 8, "width": 4, "objective": "nonsaturating"},
         {"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"},
+    ],
+    "stylegan2": [
+        {"resolution": 8, "channels": 3, "classes": 3, **_STYLED, "objective": "stylegan2"},
+        {"resolution": 8, "channels": 1, "noise": "none", **_STYLED, "objective": "stylegan2"},
     ],
     "sngan": [
         {"resolution": 32, "channels": 1, "latent": 8, "width": 16, "objective": "hinge"},
@@ -28,6 +35,7 @@ MODELS_SMALL: dict[str, list[Options]] = {
 # Discriminator -> variants.
 DISCRIMINATORS_SMALL: dict[str, list[Options]] = {
     "dcgan": [{"width": 4}, {"width": 4, "norm": "spectral", "dropout": 0.2}],
+    "stylegan2": [{"channel_base": 256, "channel_max": 8}],
     "resnet": [{"width": 32}, {"width": 32, "spectral": False, "dropout": 0.2}],
     "patch": [{"width": 4, "norm": "instance"}, {"width": 4, "layers": 2, "norm": "spectral", "dropout": 0.2}],
     "mlp": [{"hidden": [16, 8]}, {"hidden": [16], "spectral": True, "dropout": 0.2}],
@@ -41,6 +49,7 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "lsgan": {"label_smoothing": 0.1, "r1_gamma": 1.0},
     "wasserstein": {"gp_weight": 0.0, "clip": 0.01, "n_critic": 2},
     "hinge": {"n_critic": 2, "r1_gamma": 1.0},
+    "stylegan2": {"r2_gamma": 1.0, "mixing": 1.0, "augment": "ada"},
 }
 MODEL_CASES = [(name, options) for name, several in MODELS_SMALL.items() for options in several]
 
@@ -69,12 +78,19 @@ def small_model(name: str, options: Options) -> tuple[Model, Recipe]:
     return build_model(recipe), recipe
 
 
+def change_weights(net: nn.Module, gain: float) -> None:
+    """Give weights other values than the initial ones, with Xavier's variance times ``gain`` squared."""
+    for weight in net.parameters():
+        if weight.ndim < 2:
+            weight.data += 0.1 * torch.randn_like(weight)
+        elif weight.std() < 0.5:  # weights of unit variance belong to layers that scale them, and stay
+            torch.nn.init.xavier_normal_(weight, gain)
+
+
 def trained_looking(model: Model) -> Model:
     """Give weights and running statistics other values than the initial ones, as after a training."""
     for net in model.nets.values():
-        for weight in net.parameters():
-            if weight.ndim > 1:
-                torch.nn.init.xavier_normal_(weight, gain=3)
+        change_weights(net, gain=3)
     for graph in model.graphs.values():
         graph.module.train()
     with torch.no_grad():

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from gantools.losses.adversarial import (
     HINGE,
     WASSERSTEIN,
+    Game,
+    LogitLoss,
     fake_loss,
     generator_loss,
     least_squares_game,
@@ -39,15 +41,15 @@ def test_the_generator_gets_its_gradient_where_the_discriminator_is_sure() -> No
 
 
 @pytest.mark.parametrize("loss", [real_loss, fake_loss, generator_loss])
-def test_losses_are_float32_and_finite_for_bfloat16_logits_of_any_size(loss: object) -> None:
-    value = loss(torch.tensor([-3e4, 3e4, 0.0], dtype=torch.bfloat16))  # type: ignore[operator]
+def test_losses_are_float32_and_finite_for_bfloat16_logits_of_any_size(loss: LogitLoss) -> None:
+    value = loss(torch.tensor([-3e4, 3e4, 0.0], dtype=torch.bfloat16))
     assert value.dtype == torch.float32
     assert value.isfinite()
 
 
-def slope(loss: object, logit: float) -> float:
+def slope(loss: LogitLoss, logit: float) -> float:
     logits = torch.tensor([float(logit)], requires_grad=True)
-    (gradient,) = torch.autograd.grad(loss(logits), [logits])  # type: ignore[operator]
+    (gradient,) = torch.autograd.grad(loss(logits), [logits])
     return float(gradient)
 
 
@@ -58,12 +60,31 @@ def test_the_minimax_generator_saturates_and_the_other_does_not() -> None:
     assert zero_sum.generator(LOGITS).item() == pytest.approx(-zero_sum.fake(LOGITS).item())
 
 
-def test_least_squares_are_zero_at_their_targets() -> None:
-    game, smooth = least_squares_game(0), least_squares_game(0.1)
-    ones, zeros = torch.ones(3), torch.zeros(3)
-    assert game.real(ones) == game.fake(zeros) == game.generator(ones) == 0
-    assert game.real(zeros).item() == game.fake(ones).item() == 0.5
-    assert smooth.real(0.9 * ones).item() == pytest.approx(0)
+@pytest.mark.parametrize(("a", "b", "c"), [(0.0, 1.0, 1.0), (-1.0, 1.0, 0.0)], ids=["equation 9", "equation 8"])
+def test_least_squares_are_those_of_the_paper_with_the_middle_of_the_targets_at_logit_zero(
+    a: float, b: float, c: float
+) -> None:
+    game, judged = least_squares_game(a, b, c), LOGITS + (a + b) / 2
+    assert game.real(LOGITS).item() == pytest.approx((judged - b).square().mean().item() / 2)
+    assert game.fake(LOGITS).item() == pytest.approx((judged - a).square().mean().item() / 2)
+    assert game.generator(LOGITS).item() == pytest.approx((judged - c).square().mean().item() / 2)
+    half = torch.tensor([(b - a) / 2])
+    assert game.real(half) == game.fake(-half) == 0, "positive means real"
+
+
+def test_the_optimal_least_squares_discriminator_of_equal_distributions_says_neither() -> None:
+    """Equation 5 of the paper: D = (b p + a q) / (p + q), which is the middle where p = q."""
+    game = least_squares_game(0, 1, 1)
+    logit = torch.zeros(1, requires_grad=True)
+    (gradient,) = torch.autograd.grad(game.real(logit) + game.fake(logit), [logit])
+    assert gradient.item() == pytest.approx(0)
+
+
+def test_least_squares_smoothing_moves_the_target_of_real_images_alone() -> None:
+    smooth, plain = least_squares_game(-1, 1, 1, 0.1), least_squares_game(-1, 1, 1)
+    assert smooth.real(torch.full((3,), 0.8)).item() == pytest.approx(0)
+    assert smooth.fake(LOGITS) == plain.fake(LOGITS)
+    assert smooth.generator(LOGITS) == plain.generator(LOGITS)
 
 
 def test_the_wasserstein_losses_are_the_negated_gap() -> None:
@@ -79,14 +100,16 @@ def test_the_hinge_is_flat_beyond_its_margin() -> None:
 
 
 @pytest.mark.parametrize(
-    "game", [nonsaturating_game(0.1), minimax_game(0), least_squares_game(0), WASSERSTEIN, HINGE], ids=str
+    "game",
+    [nonsaturating_game(0.1), minimax_game(0), least_squares_game(0, 1, 1), WASSERSTEIN, HINGE],
+    ids=["nonsaturating", "minimax", "lsgan", "wasserstein", "hinge"],
 )
-def test_patches_count_like_images_and_the_players_want_opposite_things(game: object) -> None:
+def test_patches_count_like_images_and_the_players_want_opposite_things(game: Game) -> None:
     logits = torch.linspace(-0.9, 0.9, 12)
     for name in ("real", "fake", "generator"):
         loss = getattr(game, name)
         assert loss(logits.reshape(3, 4)).item() == pytest.approx(loss(logits).item())
         assert loss(logits.bfloat16()).dtype == torch.float32
-    for logit in (0.25, 0.75):
-        assert slope(game.real, logit) < 0 < slope(game.fake, logit)  # type: ignore[attr-defined]
-        assert slope(game.generator, logit) < 0  # type: ignore[attr-defined]
+    for logit in (-0.45, 0.0, 0.45):
+        assert slope(game.real, logit) < 0 < slope(game.fake, logit)
+        assert slope(game.generator, logit) < 0

@@ -1,8 +1,10 @@
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import torch
 
-from gantools.losses.augment import Augment, cutout, diffaugment, translate
-from gantools.losses.augment_warp import colour_warp, geometric_warp
+from gantools.losses.augment import Augment, AugmentName
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -13,21 +15,33 @@ def images(count: int = 8, channels: int = 3, size: int = 16) -> torch.Tensor:
     return torch.rand(count, channels, size, size, generator=rng(9)) * 2 - 1
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_without_a_chance_nothing_changes_bit_for_bit(channels: int) -> None:
-    given, never = images(channels=channels), torch.zeros(())
-    assert torch.equal(geometric_warp(given, never, rng()), given)
-    assert torch.equal(colour_warp(given, never, rng()), given)
+def strong(name: AugmentName, **options: Any) -> Augment:
+    """An augmentation that is likely to do something."""
+    augment = Augment(name, **options)
+    for p in ("ada.p",) if name == "ada" else ():
+        augment.state[p].fill_(0.8)
+    return augment
+
+
+def average(augments: Sequence[Augment]) -> None:
+    """What a training does to the states of its processes after each phase."""
+    for key in augments[0].state:
+        mean = torch.stack([augment.state[key] for augment in augments]).mean()
+        for augment in augments:
+            augment.state[key].copy_(mean)
+
+
+def test_nothing_is_the_beginning_of_ada_bit_for_bit() -> None:
+    given = images()
     assert Augment("none").apply(given, rng()) is given
-    assert torch.equal(Augment("ada").apply(given, rng()), given), "it begins with nothing"
+    assert torch.equal(Augment("ada").apply(given, rng()), given)
+    assert set(Augment("diffaugment").state) == set(), "nothing to remember"
 
 
 @pytest.mark.parametrize("name", ["diffaugment", "ada"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_gradients_pass_and_chance_comes_from_the_generator_alone(name: str, channels: int) -> None:
-    augment = Augment(name)  # type: ignore[arg-type]
-    if name == "ada":
-        augment.state["ada.p"].fill_(0.8)
+def test_gradients_reach_the_images_and_chance_comes_from_the_generator_alone(name: AugmentName, channels: int) -> None:
+    augment = strong(name)
     given = images(channels=channels).requires_grad_(True)
     once, again, other = (augment.apply(given, rng(seed)) for seed in (1, 1, 2))
     assert once.shape == given.shape
@@ -35,62 +49,69 @@ def test_gradients_pass_and_chance_comes_from_the_generator_alone(name: str, cha
     assert not torch.equal(once, other)
     (gradient,) = torch.autograd.grad(once.square().sum(), [given])
     assert gradient.isfinite().all()
-    assert gradient.any()
+    assert gradient.flatten(1).any(1).all(), "of every image"
 
 
-def test_translation_moves_by_whole_pixels_and_brings_in_zeros() -> None:
-    given = images(2)
-    moved = translate(given, torch.tensor([3, 0]), torch.tensor([-2, 0]))
-    assert torch.equal(moved[0, :, 3:, :-2], given[0, :, :-3, 2:])
-    assert not moved[0, :, :3].any()
-    assert not moved[0, :, :, -2:].any()
-    assert torch.equal(moved[1], given[1])
+@pytest.mark.parametrize("name", ["diffaugment", "ada"])
+def test_the_gradient_is_the_derivative(name: AugmentName) -> None:
+    """Both kinds are affine in the image once their chances are drawn: the slope is the difference of two points."""
+    augment = strong(name)
+    given = images(4).requires_grad_(True)
+    direction, weight = torch.randn(given.shape, generator=rng(3)), torch.randn(given.shape, generator=rng(4))
+    (gradient,) = torch.autograd.grad((augment.apply(given, rng()) * weight).sum(), [given])
+    difference = augment.apply(given + direction, rng()) - augment.apply(given, rng())
+    assert (gradient * direction).sum().item() == pytest.approx((difference * weight).sum().item(), rel=1e-3)
 
 
-def test_cutout_takes_a_square_of_half_the_edge() -> None:
-    cut = cutout(torch.ones(1, 1, 16, 16), torch.tensor([0.5]), torch.tensor([0.5]))
-    assert (cut == 0).sum() == 8 * 8
-    corner = cutout(torch.ones(1, 1, 16, 16), torch.tensor([0.0]), torch.tensor([0.0]))
-    assert (corner == 0).sum() == 4 * 4
+@pytest.mark.parametrize("name", ["diffaugment", "ada"])
+def test_autocast_does_not_make_the_coordinates_coarse(name: AugmentName) -> None:
+    given = images(size=64)
+    outside = strong(name).apply(given, rng())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (given[0, 0] @ given[0, 0]).dtype == torch.bfloat16, "autocast is on here"
+        inside = strong(name).apply(given, rng())
+    assert torch.equal(inside, outside)
 
 
-def test_diffaugment_changes_every_image_in_its_own_way() -> None:
-    changed = diffaugment(images()[:1].expand(8, -1, -1, -1), rng())
-    assert len({tuple(image.flatten().tolist()) for image in changed}) == 8
+@pytest.mark.parametrize("name", ["diffaugment", "ada"])
+def test_generated_images_in_bfloat16_are_augmented_in_float32(name: AugmentName) -> None:
+    assert strong(name).apply(images().bfloat16(), rng()).dtype == torch.float32
 
 
-def test_each_transformation_happens_as_often_as_it_should() -> None:
-    """Of eight transformations with chance p, two turns sharing one, none happens to (1 - p)**7 of the images."""
-    count, p = 4000, 0.1
-    given = images(1, 1, 4).expand(count, -1, -1, -1)
-    changed = geometric_warp(given, torch.tensor(p), rng())
-    untouched = (changed == given).flatten(1).all(1).float().mean().item()
-    # A flip, a quarter turn or a shift can also leave an image as it is; here shifts round to 0 or 1.
-    assert (1 - p) ** 7 - 0.03 < untouched < (1 - p) ** 7 + 0.15
-    coloured = colour_warp(given, torch.tensor(p), rng())
-    untouched = (coloured == given).flatten(1).all(1).float().mean().item()
-    assert (1 - p) ** 3 - 0.03 < untouched < (1 - p) ** 3 + 0.08, "inversion is a coin toss within its chance"
-
-
-def test_colours_turn_about_the_axis_of_greys() -> None:
-    grey = torch.full((64, 3, 2, 2), 0.25)
-    changed = colour_warp(grey, torch.tensor(0.8), rng())
-    assert torch.allclose(changed[:, 0], changed[:, 1], atol=1e-5)
-    assert torch.allclose(changed[:, 0], changed[:, 2], atol=1e-5)
-    assert changed.std() > 0.05
-
-
-@pytest.mark.parametrize(("sign", "grows"), [(1.0, True), (-1.0, False)])
-def test_ada_grows_while_real_images_are_known_by_heart(sign: float, grows: bool) -> None:
+@pytest.mark.parametrize(("sign", "step"), [(1.0, 0.2), (-1.0, -0.2)])
+def test_ada_moves_once_in_four_updates_up_where_real_images_are_known_by_heart(sign: float, step: float) -> None:
     augment = Augment("ada", target=0.6, ramp_images=640)
     augment.state["ada.p"].fill_(0.4)
-    for call in range(8):
+    seen = []
+    for _ in range(9):
         terms = augment.observe(torch.full((32,), sign))
         assert terms["ADA.rt"] == sign
-        steps = (call + 1) // 4
-        expected = 0.4 + (0.2 if grows else -0.2) * steps
-        assert terms["ADA.p"].item() == pytest.approx(expected, abs=1e-6)
-    assert augment.state["ada.count"] == 0
+        seen.append(terms["ADA.p"].item())
+    assert seen == pytest.approx([0.4] * 4 + [0.4 + step] * 4 + [0.4 + 2 * step], abs=1e-6)
+
+
+def test_ada_needs_half_a_million_images_from_nothing_to_everything() -> None:
+    augment, batch = Augment("ada", limit=1.0), 1000
+    for _ in range(500 + 1):
+        augment.observe(torch.ones(batch))
+    assert augment.state["ada.p"].item() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_mean_sign_is_of_four_updates_and_not_of_the_last() -> None:
+    augment = Augment("ada", target=0.6, ramp_images=128)
+    for share in (1.0, 1.0, 1.0, -1.0):
+        terms = augment.observe(torch.full((32,), share))
+    assert terms["ADA.rt"] == 0.5
+    augment.state["ada.p"].fill_(0.5)
+    assert augment.observe(torch.ones(32))["ADA.p"] == 0.0, "0.5 is below the target"
+
+
+def test_patches_are_counted_as_one_image() -> None:
+    single, patches = (Augment("ada", ramp_images=1000) for _ in range(2))
+    for _ in range(5):
+        single.observe(torch.ones(8))
+        patches.observe(torch.ones(8, 9))
+    assert single.state["ada.p"] == patches.state["ada.p"] > 0
 
 
 def test_ada_stays_within_its_limits() -> None:
@@ -101,3 +122,22 @@ def test_ada_stays_within_its_limits() -> None:
     for _ in range(40):
         augment.observe(-torch.ones(32))
     assert augment.state["ada.p"] == 0
+
+
+def test_two_processes_agree_with_one_that_sees_both_their_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them alone would see too few positive logits to grow."""
+    batches = [torch.randn(16, generator=rng(seed)) + 1.3 for seed in range(12)]
+    batches = [torch.cat([batch, batch.abs()]) for batch in batches]
+    alone = Augment("ada", ramp_images=1280)
+    for batch in batches:
+        alone.observe(batch)
+    monkeypatch.setattr("gantools.losses.augment._processes", lambda: 2)
+    two = [Augment("ada", ramp_images=1280) for _ in range(2)]
+    for batch in batches:
+        for augment, half in zip(two, batch.split(16), strict=True):
+            augment.observe(half)
+        average(two)
+    for key, value in alone.state.items():
+        assert two[0].state[key] == two[1].state[key]
+        assert two[0].state[key].item() == pytest.approx(value.item())
+    assert alone.state["ada.p"] > 0

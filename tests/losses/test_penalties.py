@@ -50,3 +50,36 @@ def test_batch_norm_under_a_penalty_is_refused_by_the_name_of_the_option() -> No
     with pytest.raises(RecipeError, match=r"objective.gp_weight needs a discriminator without batch norm"):
         check_independent(net, "gp_weight")
     check_independent(net.eval(), "gp_weight")
+
+
+def test_patches_are_penalized_through_their_mean() -> None:
+    """So that a weight means the same for any number of patches."""
+    torch.manual_seed(0)
+    critic, images = nn.Conv2d(1, 1, 3), torch.randn(5, 1, 6, 6)
+    by_patches = r1(lambda x: critic(x).flatten(1), images)
+    assert by_patches.item() == pytest.approx(r1(lambda x: critic(x).mean((1, 2, 3)), images).item())
+
+
+def test_second_derivatives_pass_through_convolutions_in_any_memory_layout() -> None:
+    """The gradient of the penalty is the same in both, and what a small step changes."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.Softplus(), nn.Conv2d(4, 1, 2), nn.Flatten(0))
+    images, results = torch.randn(3, 2, 4, 4), []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        for module in net:
+            module.to(memory_format=layout)  # type: ignore[call-overload]  # missing in torch's stubs
+        penalty = r1(net, images.contiguous(memory_format=layout))
+        results.append(torch.autograd.grad(penalty, list(net.parameters()), allow_unused=True))
+    assert len(results[0]) == 4
+    for one, other in zip(*results, strict=True):
+        assert (one is None) == (other is None)
+        assert one is None or torch.allclose(one, other, rtol=1e-4, atol=1e-7)
+    first, step = net[0].weight, 1e-3
+    direction = torch.randn_like(first)
+    with torch.no_grad():
+        first += step * direction
+    above = r1(net, images)
+    with torch.no_grad():
+        first -= 2 * step * direction
+    slope = (above - r1(net, images)) / (2 * step)
+    assert slope.item() == pytest.approx((results[0][0] * direction).sum().item(), rel=1e-2)

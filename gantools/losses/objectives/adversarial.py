@@ -15,6 +15,7 @@ from torch import Tensor
 from gantools.core.spec import Frozen
 from gantools.losses.adversarial import Game
 from gantools.losses.augment import Augment, AugmentName
+from gantools.losses.diffaugment import FAMILIES, Family
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, Phase
 from gantools.losses.penalties import check_independent, gradient_penalty, r1
 
@@ -31,8 +32,11 @@ class AdversarialConfig(Frozen):
         r2_every: As ``r1_every``.
         augment: Augmentations of all that the discriminator sees, for small data: ``diffaugment`` (Zhao et al. 2020),
             or ``ada``, which grows as strong as overfitting demands (Karras et al. 2020).
-        ada_target: Share by which real logits may be more often positive than negative before ``ada`` grows.
-        ada_images: Images in which ``ada`` can grow from nothing to everything.
+        diffaugment_policy: Which of its three families of transformations ``diffaugment`` applies.
+        ada_target: Mean sign of the real images' logits above which ``ada`` grows, and below which it shrinks.
+        ada_images: Images in which ``ada`` can grow from nothing to a probability of 1.
+        ada_limit: Where it ends. Transformations of more than 0.8 of all images leak into the generated ones (section
+            2.2 there).
     """
 
     n_critic: int = Field(default=1, ge=1)
@@ -41,17 +45,24 @@ class AdversarialConfig(Frozen):
     r2_gamma: float = Field(default=0.0, ge=0)
     r2_every: int = Field(default=16, ge=1)
     augment: AugmentName = "none"
+    diffaugment_policy: tuple[Family, ...] = Field(default=FAMILIES, min_length=1)
     ada_target: float = Field(default=0.6, gt=0, lt=1)
     ada_images: int = Field(default=500_000, ge=1)
+    ada_limit: float = Field(default=0.8, gt=0, le=1)
 
 
 class Adversarial(Objective):
     """Nets ``"G"`` and ``"D"`` play a game.
 
+    The discriminator is called twice in its phase, for a batch of both kinds would change the statistics of batch norm.
+    With spectral norm every call in training mode, those of the generator's phase included, also takes a step of the
+    power iteration, whose vectors are buffers and so part of every checkpoint.
+
     Args:
         config: Its options.
         game: The losses.
         gp_weight: Weight of the gradient penalty between real and generated images, part of the discriminator's loss.
+            Like the other penalties it is taken where the discriminator is trained: at augmented images.
         clip: Largest weight of the discriminator; none: no limit.
     """
 
@@ -59,8 +70,15 @@ class Adversarial(Objective):
         self, config: AdversarialConfig, game: Game, *, gp_weight: float = 0.0, clip: float | None = None
     ) -> None:
         self.config, self.game, self.gp_weight, self.clip = config, game, gp_weight, clip
-        self.augment = Augment(config.augment, target=config.ada_target, ramp_images=config.ada_images)
+        self.augment = Augment(
+            config.augment,
+            policy=config.diffaugment_policy,
+            target=config.ada_target,
+            ramp_images=config.ada_images,
+            limit=config.ada_limit,
+        )
         self.state = self.augment.state
+        self._checked = False
         lazy = [("D_r1", config.r1_gamma, config.r1_every), ("D_r2", config.r2_gamma, config.r2_every)]
         self.phases = (
             Phase("D", updates=("D",)),
@@ -70,16 +88,17 @@ class Adversarial(Objective):
 
     def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
         """The loss of a phase; see ``Objective``."""
+        if not self._checked:
+            self.check(nets)
+            self._checked = True
         match phase.name:
             case "D":
                 return self._discriminator(nets, batch, rng)
             case "D_r1":
-                check_independent(nets["D"], "r1_gamma")
                 images = self.augment.apply(batch.real, rng)
                 penalty = r1(lambda x: _judge(nets, x, batch.labels), images)
                 return Loss(penalty * (self.config.r1_gamma / 2 * phase.every), {"D.r1": penalty.detach()})
             case "D_r2":
-                check_independent(nets["D"], "r2_gamma")
                 images = self.augment.apply(self._fake(nets, batch).detach(), rng)
                 penalty = r1(lambda x: _judge(nets, x, batch.noise.get("label")), images)
                 return Loss(penalty * (self.config.r2_gamma / 2 * phase.every), {"D.r2": penalty.detach()})
@@ -88,28 +107,36 @@ class Adversarial(Objective):
                 value = self.game.generator(_judge(nets, images, batch.noise.get("label")))
                 return Loss(value, {"G.fake": value.detach()})
 
+    def check(self, nets: Nets) -> None:
+        """Refuse a discriminator that ties the images of a batch together, where a penalty needs each by itself."""
+        penalties = {"r1_gamma": self.config.r1_gamma, "r2_gamma": self.config.r2_gamma, "gp_weight": self.gp_weight}
+        for option, weight in penalties.items():
+            if weight:
+                check_independent(nets["D"], option)
+
     @torch.no_grad()
     def after(self, phase: Phase, nets: Nets) -> None:
         """Clip the discriminator's weights (Arjovsky et al. 2017, algorithm 1, line 7)."""
-        if self.clip is not None and phase.name == "D":
+        if self.clip is not None and "D" in phase.updates:
             weights: list[Tensor] = list(nets["D"].parameters())
             torch._foreach_clamp_min_(weights, -self.clip)
             torch._foreach_clamp_max_(weights, self.clip)
 
     def _discriminator(self, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
-        drawn = self._fake(nets, batch).detach()
-        of_real = _judge(nets, self.augment.apply(batch.real, rng), batch.labels)
-        of_fake = _judge(nets, self.augment.apply(drawn, rng), batch.noise.get("label"))
+        real_images = self.augment.apply(batch.real, rng)
+        fake_images = self.augment.apply(self._fake(nets, batch).detach(), rng)
+        of_real = _judge(nets, real_images, batch.labels)
+        of_fake = _judge(nets, fake_images, batch.noise.get("label"))
         real, fake = self.game.real(of_real), self.game.fake(of_fake)
         value = real + fake
         terms = {"D.real": real.detach(), "D.fake": fake.detach()}
         with torch.no_grad():
-            terms["D.accuracy"] = ((of_real > 0).float().mean() + (of_fake < 0).float().mean()) / 2
             terms["D.gap"] = of_real.float().mean() - of_fake.float().mean()
+            if self.game.has_verdict:
+                terms["D.accuracy"] = ((of_real > 0).float().mean() + (of_fake < 0).float().mean()) / 2
             terms |= self.augment.observe(of_real)
         if self.gp_weight:
-            check_independent(nets["D"], "gp_weight")
-            penalty = gradient_penalty(lambda x: _judge(nets, x, batch.labels), batch.real, drawn, rng)
+            penalty = gradient_penalty(lambda x: _judge(nets, x, batch.labels), real_images, fake_images, rng)
             value = value + self.gp_weight * penalty
             terms["D.gp"] = penalty.detach()
         return Loss(value, terms)

@@ -97,6 +97,13 @@ class Objective:
         """
         raise NotImplementedError
 
+    def check(self, nets: Nets) -> None:
+        """Refuse networks that the losses are not made for. To be called before the first step.
+
+        Raises:
+            RecipeError: Which, and what to choose instead.
+        """
+
     def after(self, phase: Phase, nets: Nets) -> None:
         """What follows the optimizer's step of a phase, such as clipping weights. Without gradients."""
 

@@ -14,6 +14,8 @@ from gantools.losses.objectives.objective import ObjectiveRow
 class WassersteinConfig(AdversarialConfig):
     """Options of ``wasserstein``. Exactly one of ``gp_weight`` and ``clip`` keeps the critic's slope bounded.
 
+    There is no ``augment = "ada"``, which counts positive logits: the sign of a critic's values means nothing.
+
     Attributes:
         n_critic: As published, five.
         gp_weight: Weight lambda of the gradient penalty; 0: none.
@@ -29,6 +31,10 @@ class WassersteinConfig(AdversarialConfig):
         if bool(self.gp_weight) == (self.clip is not None):
             found = f"gp_weight {self.gp_weight:g} and clip {self.clip}"
             raise ValueError(f"one of gp_weight and clip bounds the critic, got {found}; clip needs gp_weight=0")
+        if self.augment == "ada":
+            raise ValueError(
+                "augment 'ada' counts positive logits, and a critic's values have no sign; use 'diffaugment'"
+            )
         return self
 
 

@@ -1,0 +1,1 @@
+"""StyleGAN2's generator: ``mapping`` makes a style of noise, ``modulation`` applies it, ``generator`` is the whole."""
