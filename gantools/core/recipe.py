@@ -67,6 +67,8 @@ class TrainSection(Frozen):
         ema_half_life_images: Half-life of the averaged generator, in images seen (StyleGAN2's unit).
         precision: What matrix products are computed in; parameters stay fp32. ``auto``: whichever this machine is
             faster in, which is settled when the training begins and kept when it is resumed.
+        compile: Whether ``torch.compile`` makes kernels of the networks. ``auto``: where measuring at the start says that
+            it saves more time than it costs; settled and kept as ``precision``.
         seed: Start of every random stream of the training.
         sample_every: Steps between sample grids; 0: none.
         checkpoint_every: Steps between checkpoints; the last step always makes one.
@@ -80,6 +82,7 @@ class TrainSection(Frozen):
     betas: tuple[float, float] = (0.5, 0.999)
     ema_half_life_images: int = Field(default=5000, ge=0)
     precision: Literal["auto"] | TrainPrecision = "auto"
+    compile: Literal["auto", "on", "off"] = "auto"
     seed: int = Field(default=0, ge=0)
     sample_every: int = Field(default=500, ge=0)
     checkpoint_every: int = Field(default=500, ge=1)
@@ -100,6 +103,38 @@ class EvaluateSection(Frozen):
     extractor: str = "efficientnet-lite0-96"
 
 
+class SafetySection(Frozen):
+    """What happens when a training goes wrong: it warns, goes back to its best checkpoint, and at last stops.
+
+    Judged are the loss terms, in windows of 20 steps, and the scores of ``evaluate``. The best score so far is never
+    bad: at the beginning every generator lacks variety.
+
+    Attributes:
+        enabled: Off: nothing is judged, and the first loss that is not finite ends the training.
+        rollbacks: How often to go back before the training stops. Each time other images and noise are drawn, because
+            the same ones would fail the same way.
+        learning_rate_factor: Of all networks, applied at each going back: too large steps are the usual cause.
+        patience: Bad scores in a row that mean failure; one alone may be chance.
+        worse: A KID is bad when it is more than this many times the best one, and the intervals of both lie apart. Two,
+            because a healthy training moves up and down by less.
+        min_diversity: A score is bad when the samples' features have less than this share of the real images' variance
+            or effective rank; collapsed generators have next to none. 0: not judged.
+        max_accuracy: A discriminator that is right more often than this for 500 steps teaches nothing any more. It is
+            a reason to warn, and makes a KID bad that is worse than the best one at all. 1: not judged.
+        explosion: A loss term is bad when it is more than this many times its running median (or 1, if that is more);
+            two windows in a row mean failure. 0: not judged.
+    """
+
+    enabled: bool = True
+    rollbacks: int = Field(default=3, ge=0)
+    learning_rate_factor: float = Field(default=0.5, gt=0, le=1)
+    patience: int = Field(default=3, ge=1)
+    worse: float = Field(default=2.0, ge=1)
+    min_diversity: float = Field(default=0.25, ge=0, lt=1)
+    max_accuracy: float = Field(default=0.995, gt=0.5, le=1)
+    explosion: float = Field(default=20.0, ge=0)
+
+
 class Recipe(Frozen):
     """A whole training.
 
@@ -112,6 +147,7 @@ class Recipe(Frozen):
         objective: What is minimized, from the table of objectives.
         train: The loop.
         evaluate: How checkpoints are scored.
+        safety: What happens when the training goes wrong.
     """
 
     name: str = "generator"
@@ -121,6 +157,7 @@ class Recipe(Frozen):
     objective: Named
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
+    safety: SafetySection = SafetySection()
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = (), tables: Mapping[str, Table[Any]] | None = None) -> Recipe:

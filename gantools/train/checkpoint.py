@@ -27,6 +27,7 @@ from gantools.core.recipe import Recipe
 from gantools.core.spec import Frozen
 from gantools.models.build import build_model
 from gantools.models.model import Model
+from gantools.train.watch import Memory
 
 STATE, BEST, CHECKPOINTS = "state.json", "best.json", "checkpoints"
 NETS, EMA, OPTIMIZERS = "nets.safetensors", "ema.safetensors", "optimizers.safetensors"
@@ -46,6 +47,7 @@ class State(Frozen):
         data_sha256: Content digest of the training images.
         quality: The scores at this step, or none.
         classes: Names of the classes of the training images; empty for a model without classes.
+        memory: What is remembered of how the training went, and the course that it is on.
         recipe: The resolved recipe.
     """
 
@@ -55,6 +57,7 @@ class State(Frozen):
     data_sha256: str
     quality: dict[str, Any] | None = None
     classes: tuple[str, ...] = ()
+    memory: Memory = Memory()
     recipe: Recipe
 
 
@@ -82,7 +85,7 @@ class Checkpoint:
 
     @property
     def quality(self) -> dict[str, Any] | None:
-        """``{"kid": value, "samples": count, "extractor": name}``, or none when it was not scored."""
+        """What ``gantools.train.quality.Scorer`` found, or none when it was not scored."""
         return self.state.quality
 
     @property
@@ -132,7 +135,7 @@ def load_checkpoint(path: Path | str, which: Which = "best") -> Checkpoint:
     if not steps:
         what = "holds no checkpoint" if path.is_dir() else "is no run folder" if path.exists() else "does not exist"
         raise ArtifactError(f"'{path}' {what}.", hint="'gantools train RECIPE --out RUN' makes a run folder")
-    step = _best_step(path) or steps[-1] if which == "best" else steps[-1] if which == "last" else which
+    step = best_step(path) or steps[-1] if which == "best" else steps[-1] if which == "last" else which
     if step not in steps:
         raise ArtifactError(
             f"'{path}' holds no checkpoint of step {step!r}.",
@@ -196,6 +199,21 @@ def checkpoint_steps(run: Path) -> list[int]:
     """The steps of a run's checkpoints, oldest first."""
     folders = (run / CHECKPOINTS).glob("step-*")
     return sorted(int(folder.name.removeprefix("step-")) for folder in folders if (folder / STATE).is_file())
+
+
+def best_step(run: Path) -> int | None:
+    """The step that ``best.json`` names; none where nothing was scored.
+
+    Raises:
+        ArtifactError: The file is damaged.
+    """
+    try:
+        step = json.loads((run / BEST).read_text())["step"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise ArtifactError(f"'{run / BEST}' is damaged.", hint="give the folder of one checkpoint") from err
+    return int(step)
 
 
 def step_folder(run: Path, step: int) -> Path:
@@ -271,16 +289,6 @@ def _read_state(folder: Path) -> State:
             f"'{folder / STATE}' cannot be read: {where}{': ' if where else ''}{first['msg']}.",
             hint="use another checkpoint of the run",
         ) from err
-
-
-def _best_step(run: Path) -> int | None:
-    try:
-        step = json.loads((run / BEST).read_text())["step"]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ArtifactError(f"'{run / BEST}' is damaged.", hint="give the folder of one checkpoint") from err
-    return int(step)
 
 
 def _kind(tensor: Tensor) -> str:

@@ -1,9 +1,17 @@
-"""What a step draws, as a function of (seed, stream, step, rank) alone: so resuming needs no generator state."""
+"""What a step draws, as a function of (seed, attempt, stream, step, rank) alone: so resuming needs no generator state.
+
+The attempt counts how often the training went back to an earlier step: it then draws other images and noise.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +24,24 @@ from gantools.losses.objectives.objective import Batch
 from gantools.models.model import Model
 
 
-def generator(seed: int, stream: str, step: int, rank: int = 0) -> torch.Generator:
+def generator(seed: int, stream: str, step: int, rank: int = 0, attempt: int = 0) -> torch.Generator:
     """A generator on the CPU, seeded by a hash of all that it may depend on."""
-    key = hashlib.sha256(f"{seed}/{stream}/{step}/{rank}".encode()).digest()
+    again = f"/{attempt}" if attempt else ""
+    key = hashlib.sha256(f"{seed}/{stream}/{step}/{rank}{again}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(key[:8], "little") >> 1)
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """A step's part of the batch on the CPU: pixels (n, height, width, channels) uint8, labels (n,) int64."""
+
+    pixels: Tensor
+    labels: Tensor | None
+    noise: Mapping[str, Tensor]
+
+
 class Draws:
-    """The real images and the noise of every step.
+    """The real images and the noise of every step. While it is entered, a thread draws the next step ahead.
 
     Args:
         images: All real images.
@@ -34,6 +52,9 @@ class Draws:
         rank: Which of ``world`` processes this is; each draws its own part of the batch.
         world: Number of processes.
         device: Where the tensors go.
+
+    Attributes:
+        attempt: How often the training went back.
     """
 
     def __init__(
@@ -55,32 +76,61 @@ class Draws:
         self._rank, self._world, self._device = rank, world, device
         # The order of an epoch is asked for in every one of its steps; a batch can touch two epochs.
         self._order = lru_cache(maxsize=2)(self._shuffled)
+        self.attempt = 0
+        self._thread: ThreadPoolExecutor | None = None
+        self._ahead: tuple[tuple[int, int], Future[_Drawn]] | None = None
 
     def batch(self, step: int, due: tuple[str, ...] = ()) -> Batch:
         """The part of a step's batch that belongs to this rank; ``due`` are the phases that will use it."""
-        chosen = self.indices(step)
-        labels = None if self._labels is None else torch.from_numpy(self._labels[chosen]).to(self._device)
-        return Batch(self._real(step, chosen), self._noise(step), labels, due, step)
+        drawn = self._next(step)
+        labels = None if drawn.labels is None else self._moved(drawn.labels)
+        noise = {name: self._moved(tensor) for name, tensor in drawn.noise.items()}
+        return Batch(self._real(step, self._moved(drawn.pixels)), noise, labels, due, step)
 
     def rng(self, stream: str, step: int) -> torch.Generator:
         """For whatever else the step draws."""
-        return generator(self._seed, stream, step, self._rank)
+        return generator(self._seed, stream, step, self._rank, self.attempt)
 
     def indices(self, step: int) -> npt.NDArray[np.int64]:
         """Which images the step sees on this rank: (batch / world,) int64. All epochs in a row are cut into batches."""
         local = self._batch // self._world
         first = step * self._batch + self._rank * local
         epochs, places = np.divmod(np.arange(first, first + local), len(self._images))
-        return np.array([self._order(int(epoch))[place] for epoch, place in zip(epochs, places, strict=True)])
+        parts = [self._order(int(epoch), self.attempt)[places[epochs == epoch]] for epoch in np.unique(epochs)]
+        return np.concatenate(parts)
 
-    def _shuffled(self, epoch: int) -> npt.NDArray[np.int64]:
-        return np.random.default_rng((self._seed, epoch)).permutation(len(self._images))
+    def _shuffled(self, epoch: int, attempt: int) -> npt.NDArray[np.int64]:
+        key = (self._seed, epoch, attempt) if attempt else (self._seed, epoch)
+        return np.random.default_rng(key).permutation(len(self._images))
 
-    def _real(self, step: int, chosen: npt.NDArray[np.int64]) -> Tensor:
+    def _next(self, step: int) -> _Drawn:
+        """What the thread drew for this step, where it did; and set it to work on the one after."""
+        if self._thread is None:
+            return self._draw(step)
+        wanted, ahead = (self.attempt, step), self._ahead
+        drawn = ahead[1].result() if ahead is not None and ahead[0] == wanted else None
+        if drawn is None:
+            if ahead is not None:
+                ahead[1].cancel()
+            drawn = self._draw(step)
+        self._ahead = ((self.attempt, step + 1), self._thread.submit(self._draw, step + 1))
+        return drawn
+
+    def _draw(self, step: int) -> _Drawn:
+        chosen = self.indices(step)
+        labels = None if self._labels is None else torch.from_numpy(self._labels[chosen])
+        return _Drawn(torch.from_numpy(self._images[chosen]), labels, self._noise(step))
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        """On the device. From pinned memory a GPU fetches by itself, while this process goes on."""
+        if self._device.type != "cuda":
+            return tensor.to(self._device)
+        return tensor.pin_memory().to(self._device, non_blocking=True)
+
+    def _real(self, step: int, pixels: Tensor) -> Tensor:
         """(batch, channels, height, width) float32 in [-1, 1]: NCHW in shape and channels-last in memory."""
-        pixels = torch.from_numpy(self._images[chosen]).to(self._device)
         if self._mirror:
-            flip = torch.rand(len(pixels), generator=self.rng("mirror", step)).to(self._device) < 0.5
+            flip = self._moved(torch.rand(len(pixels), generator=self.rng("mirror", step)) < 0.5)
             pixels = torch.where(flip[:, None, None, None], pixels.flip(2), pixels)
         return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
@@ -90,8 +140,19 @@ class Draws:
         for tensor in self._spec.inputs:
             if source := self._sampler.noise.get(tensor.name):
                 shape = (local, *(size for size in tensor.shape[1:] if isinstance(size, int)))
-                drawn[tensor.name] = _draw(source, shape, self.rng(tensor.name, step)).to(self._device)
+                drawn[tensor.name] = _draw(source, shape, self.rng(tensor.name, step))
         return drawn
+
+    def __enter__(self) -> Self:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="draws")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
+        self._thread = self._ahead = None
 
 
 def _draw(source: NoiseInput, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:

@@ -1,13 +1,13 @@
-"""Collects the loss terms of every step without waiting for the device, and looks at them once in a while."""
+"""Collects the loss terms of every step without waiting for the device, until somebody looks at them."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
-from gantools.core.errors import TrainingError
+from gantools.train.watch import Value
 
 
 class Terms:
@@ -20,19 +20,22 @@ class Terms:
         """Keep the terms (scalars on any device) of a step."""
         self._kept += [(step, name, value) for name, value in terms.items()]
 
-    def means(self, hint: str) -> dict[str, float]:
-        """The mean of every term since the last call. The only point where the host waits for the device.
+    def take(self, average: Callable[[Tensor], Tensor] = lambda values: values) -> list[Value]:
+        """All terms since the last call. The only point where the host waits for the device.
 
-        Raises:
-            TrainingError: A term is not finite; the first such step is named.
+        Args:
+            average: Of (n,) float32, over all processes. They all hold the same terms in the same order.
         """
-        if not self._kept:
-            return {}
-        values = torch.stack([value for _, _, value in self._kept]).tolist()
-        sums: dict[str, list[float]] = {}
-        for (step, name, _), value in zip(self._kept, values, strict=True):
-            if not math.isfinite(value):
-                raise TrainingError(f"the loss term '{name}' became {value} at step {step + 1}.", hint=hint)
-            sums.setdefault(name, []).append(value)
-        self._kept.clear()
-        return {name: sum(group) / len(group) for name, group in sums.items()}
+        kept, self._kept = self._kept, []
+        if not kept:
+            return []
+        values = average(torch.stack([value.float() for _, _, value in kept])).tolist()
+        return [Value(step, name, value) for (step, name, _), value in zip(kept, values, strict=True)]
+
+
+def means(values: Iterable[Value]) -> dict[str, float]:
+    """The mean of every term, in the order of its first appearance."""
+    groups: dict[str, list[float]] = {}
+    for _, name, value in values:
+        groups.setdefault(name, []).append(value)
+    return {name: sum(group) / len(group) for name, group in groups.items()}

@@ -17,7 +17,7 @@ from gantools.models.model import Model
 from gantools.train.checkpoint import EMA, NETS, OBJECTIVE, OPTIMIZERS, Checkpoint, copy_tensors, load_nets, net_tensors
 from gantools.train.draws import generator
 from gantools.train.ema import Average
-from gantools.train.optimizers import make_optimizers, optimizer_tensors, restore_optimizers
+from gantools.train.optimizers import learning_rates, make_optimizers, optimizer_tensors, restore_optimizers
 
 
 class Learner:
@@ -50,13 +50,18 @@ class Learner:
         self.averaged.eval()
         for tensor in self.objective.state.values():
             tensor.data = tensor.data.to(fabric.device)
-        self._fabric, self._batch = fabric, recipe.train.batch
+        self._objective_start = {name: tensor.clone() for name, tensor in self.objective.state.items()}
+        self._recipe, self._fabric, self._batch = recipe, fabric, recipe.train.batch
         self._bf16 = recipe.train.precision == "bf16"
         self._optimizers = make_optimizers(self.model, recipe.train)
         self._averages = [
             Average(self.model.nets[name], self.averaged.nets[name], recipe.train.ema_half_life_images)
             for name in self.model.averaged
         ]
+
+    def due(self, step: int) -> list[Phase]:
+        """The phases that happen after ``step`` finished steps, in order."""
+        return [phase for phase in self.objective.phases if step % phase.every == 0]
 
     def update(self, phase: Phase, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Take one optimizer step on the nets of a phase; returns the loss terms, which nobody has waited for yet."""
@@ -97,6 +102,23 @@ class Learner:
             OPTIMIZERS: optimizer_tensors(self.model.nets, self._optimizers),
             OBJECTIVE: dict(self.objective.state),
         }
+
+    def scale_learning_rates(self, scale: float) -> None:
+        """Make the learning rates ``scale`` times those of the recipe."""
+        for name, rate in learning_rates(self.model, self._recipe.train).items():
+            for group in self._optimizers[name].param_groups:
+                group["lr"] = rate * scale
+
+    def begin_again(self) -> None:
+        """Become what was built."""
+        built = _build(self._recipe, self._fabric.device)
+        for model in (self.model, self.averaged):
+            for name, net in model.nets.items():
+                net.load_state_dict(built.nets[name].state_dict())
+        for optimizer in self._optimizers.values():
+            optimizer.state.clear()
+        for name, tensor in self.objective.state.items():
+            tensor.copy_(self._objective_start[name])
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Become what was saved."""

@@ -17,14 +17,21 @@ from gantools.train.checkpoint import read_tensors
 _SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def make_optimizers(model: Model, section: TrainSection) -> dict[str, Optimizer]:
-    """Adam (Kingma and Ba, 2015) by net. Nets that generate have their own rate, those that judge the other."""
+def learning_rates(model: Model, section: TrainSection) -> dict[str, float]:
+    """By net that has parameters. Nets that generate have their own rate, those that judge the other."""
     other = section.discriminator_learning_rate or section.learning_rate
-    rates = {name: section.learning_rate if name in model.averaged else other for name in model.nets}
     return {
-        name: Adam(net.parameters(), lr=rates[name], betas=section.betas, fused=True)
+        name: section.learning_rate if name in model.averaged else other
         for name, net in model.nets.items()
         if next(net.parameters(), None) is not None
+    }
+
+
+def make_optimizers(model: Model, section: TrainSection) -> dict[str, Optimizer]:
+    """Adam (Kingma and Ba, 2015) by net."""
+    return {
+        name: Adam(model.nets[name].parameters(), lr=rate, betas=section.betas, fused=True)
+        for name, rate in learning_rates(model, section).items()
     }
 
 
@@ -46,6 +53,8 @@ def restore_optimizers(nets: Mapping[str, nn.Module], optimizers: Mapping[str, O
         ArtifactError: The file is missing or damaged, or holds the state of other parameters.
     """
     saved = read_tensors(path)
+    for optimizer in optimizers.values():
+        optimizer.state.clear()
     for net, module in nets.items():
         for name, parameter in module.named_parameters():
             slots = {slot: saved.pop(f"{net}.{name}/{slot}", None) for slot in _SLOTS}

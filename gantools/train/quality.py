@@ -1,4 +1,4 @@
-"""Samples of the averaged generator during the training, and their KID, which chooses the best checkpoint."""
+"""Samples of the averaged generator during the training: their KID, which chooses the best checkpoint, and variety."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import torch
 from gantools.core.events import OnEvent, ignore
 from gantools.data import ImageSet
 from gantools.metrics.features import load_extractor
-from gantools.metrics.kid import distance, statistics
+from gantools.metrics.interval import interval, split
+from gantools.metrics.kid import leave_out, statistics
+from gantools.metrics.metric import Features
 from gantools.metrics.reference import reference_rows
 from gantools.models.model import Model
 from gantools.samplers.feedforward import inputs_of
@@ -58,10 +60,39 @@ class Scorer:
     def __init__(self, references: ImageSet, samples: int, extractor: str, on_event: OnEvent = ignore) -> None:
         self._extractor = load_extractor(extractor, on_event=on_event)
         self._samples = samples
-        self._references = statistics(reference_rows(references, self._extractor, on_event=on_event).features)
+        rows = reference_rows(references, self._extractor, on_event=on_event).features
+        self._references = statistics(rows)
+        # As many as there are samples, because the rank of few rows is small.
+        self._variety = variety(rows[np.linspace(0, len(rows) - 1, min(samples, len(rows))).astype(int)])
 
     def score(self, model: Model, device: torch.device) -> dict[str, Any]:
-        """The quality of a model, as it is kept in a checkpoint's ``state.json``."""
-        images = sample(model, range(self._samples), device)
-        value = distance(statistics(self._extractor.features(images)), self._references)
-        return {"kid": value, "samples": self._samples, "extractor": self._extractor.name}
+        """The quality of a model, as it is kept in a checkpoint's ``state.json``.
+
+        Returns:
+            ``kid`` with its interval ``kid_low`` and ``kid_high``; ``variance`` and ``rank``, the samples' variety as
+            shares of the real images' own; and how all this was measured.
+        """
+        features = self._extractor.features(sample(model, range(self._samples), device))
+        kid, deleted = leave_out(features, split(len(features)), self._references)
+        low, high = interval(kid, deleted)
+        variance, rank = (a / b if b else 1.0 for a, b in zip(variety(features), self._variety, strict=True))
+        figures = {"kid": kid, "kid_low": low, "kid_high": high, "variance": variance, "rank": rank}
+        return {**figures, "samples": self._samples, "extractor": self._extractor.name}
+
+
+def variety(features: Features) -> tuple[float, float]:
+    """How much the features of images differ from each other.
+
+    Args:
+        features: (n, d).
+
+    Returns:
+        Their total variance, and their effective rank (Roy and Vetterli, "The effective rank", 2007): e to the entropy
+        of the covariance's eigenvalues, which is d for a sphere and near 1 for a line.
+    """
+    centered = features.astype(np.float64) - features.mean(0, dtype=np.float64)
+    small = centered.T @ centered if centered.shape[1] < len(centered) else centered @ centered.T
+    eigenvalues = np.clip(np.linalg.eigvalsh(small), 0.0, None)
+    total = float(eigenvalues.sum())
+    shares = eigenvalues[eigenvalues > 0] / total
+    return total / (len(centered) - 1), float(np.exp(-(shares * np.log(shares)).sum()))

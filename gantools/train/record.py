@@ -1,34 +1,52 @@
-"""What happens between steps: logs, sample grids, scores, checkpoints. Exists on the first process alone."""
+"""What happens between steps: logs, sample grids, scores, checkpoints, judgements. On the first process alone."""
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import torch
 
-from gantools.core.events import Note, OnEvent
+from gantools.core.errors import TrainingError
+from gantools.core.events import OnEvent
 from gantools.core.recipe import Recipe
 from gantools.data import ImageSet
-from gantools.train.checkpoint import State, keep_best_and_newest, save_checkpoint
+from gantools.train.checkpoint import (
+    State,
+    best_step,
+    checkpoint_steps,
+    keep_best_and_newest,
+    load_checkpoint,
+    save_checkpoint,
+)
+from gantools.train.guard import means
 from gantools.train.learner import Learner
 from gantools.train.log import Log
 from gantools.train.quality import Scorer, sample
+from gantools.train.report import write_report
+from gantools.train.run import Beginning, Rollback, go_back
+from gantools.train.story import Story
+from gantools.train.watch import SLOWER, Finding, Memory, Score, Value, Watch
 
 GRID_SEEDS = range(64)
+_REPORT_S = 30.0  # least time between two drawings of the report
 
 
 class Recorder:
-    """Keeps the run folder.
+    """Keeps the run folder, and says when a training must go back.
 
     Args:
         run: The run folder.
         recipe: Says when what is due.
-        start: Finished steps.
+        beginning: Where the training goes on.
         learner: What is recorded.
         images: What it is scored against.
         device: Where the learner is.
+        story: Where events go.
         on_event: Who watches.
     """
 
@@ -36,44 +54,96 @@ class Recorder:
         self,
         run: Path,
         recipe: Recipe,
-        start: int,
+        beginning: Beginning,
         learner: Learner,
         images: ImageSet,
         device: torch.device,
+        story: Story,
         on_event: OnEvent,
     ) -> None:
-        self._run, self._recipe, self._learner = run, recipe, learner
-        self._images, self._device, self._on_event = images, device, on_event
-        scores = recipe.evaluate
-        self._scorer = Scorer(images, scores.samples, scores.extractor, on_event) if scores.every else None
-        self._log = Log(run, start=start, total=recipe.train.steps, on_event=on_event)
+        self._run, self._recipe, self._learner, self._story = run, recipe, learner, story
+        self._images, self._device = images, device
+        evaluate = recipe.evaluate
+        self._scorer = Scorer(images, evaluate.samples, evaluate.extractor, on_event) if evaluate.every else None
+        self._watch = Watch(recipe.safety, beginning.memory)
+        attempt = beginning.memory.attempt
+        self._log = Log(run, start=beginning.step, attempt=attempt, total=recipe.train.steps, on_event=on_event)
+        self._reported_at = -math.inf
 
-    def after(self, step: int, means: dict[str, float], *, stopping: bool) -> None:
+    def after(self, step: int, values: Sequence[Value], *, stopping: bool) -> Beginning | None:
         """Do what is due after ``step`` finished steps.
 
         Args:
             step: Finished steps.
-            means: Mean loss terms since the last look.
+            values: Loss terms since the last look.
             stopping: Whether this is the last call before the training stops early.
+
+        Returns:
+            Where to go back to; none: go on.
+
+        Raises:
+            TrainingError: The training cannot go on.
         """
         recipe, last = self._recipe, step == self._recipe.train.steps
-        if means:
-            self._log.losses(step, recipe.train.batch, means)
-        scoring = self._scorer is not None and (last or _due(step, recipe.evaluate.every))
+        if failure := self._failure(step, self._watch.losses(step, values)):
+            return self._go_back(step, failure)
+        if values:
+            rate = recipe.train.learning_rate * self._watch.memory.learning_rate_scale
+            self._log.losses(step, recipe.train.batch, means(values), learning_rate=rate)
+        scheduled = _due(step, recipe.evaluate.every)
         with self._log.paused():
             if recipe.train.sample_every and (last or _due(step, recipe.train.sample_every)):
                 grid = sample(self._learner.averaged, GRID_SEEDS, self._device)
                 seeds = f"{GRID_SEEDS.start}-{GRID_SEEDS.stop - 1}"
                 self._log.grid(step, grid, {"name": recipe.name, "step": str(step), "seeds": seeds})
-            if scoring or last or stopping or _due(step, recipe.train.checkpoint_every):
-                # A scored step is always saved: were it the best, it could not be made again.
-                self._save(step, self._score(step) if scoring else None)
+            quality = self._score(step) if scheduled or last else None
+            # A score that is not due in every course of this training is no part of what it remembers.
+            if quality and scheduled and (failure := self._failure(step, self._watch.score(_judged(step, quality)))):
+                return self._go_back(step, failure)
+            # A scored step is always saved: were it the best, it could not be made again.
+            if quality or last or stopping or _due(step, recipe.train.checkpoint_every):
+                try:
+                    self._save(step, quality)
+                except TrainingError as err:
+                    return self._go_back(step, Finding(err.message.rstrip("."), SLOWER, fatal=True))
+                self._report(at_once=last or stopping)
+        return None
+
+    def _failure(self, step: int, findings: Sequence[Finding]) -> Finding | None:
+        """What is fatal among findings; of others it warns."""
+        for finding in findings:
+            if finding.fatal:
+                return finding
+            self._story.tell("warning", step, finding.text, attempt=self._watch.memory.attempt)
+        return None
+
+    def _go_back(self, step: int, failure: Finding) -> Beginning:
+        """Undo all since the best checkpoint, and take smaller steps from there; or end the training."""
+        safety, memory = self._recipe.safety, self._watch.memory
+        target = best_step(self._run) or (checkpoint_steps(self._run) or [0])[-1]
+        if not safety.enabled or memory.attempt >= safety.rollbacks:
+            vain = f", and going back {_times(memory.attempt)} has not helped" if memory.attempt else ""
+            self._story.tell("stop", step, failure.text + vain, attempt=memory.attempt, aloud=False)
+            self._report(at_once=True)
+            kept = f"; the checkpoint of step {target} is kept in '{self._run}'" if target else ""
+            raise TrainingError(f"{failure.text}{vain}.", hint=failure.advice + kept)
+        attempt, scale = memory.attempt + 1, memory.learning_rate_scale * safety.learning_rate_factor
+        kept_memory = load_checkpoint(self._run, target).state.memory if target else Memory()
+        changed = kept_memory.gone_back(attempt=attempt, learning_rate_scale=scale)
+        beginning = go_back(self._run, Rollback(step=target, memory=changed))
+        self._watch.memory = beginning.memory
+        self._log.go_back(target, attempt)
+        text = f"{failure.text}: back to step {target} with learning rates times {scale:.3g}"
+        count = f"{attempt} of at most {_times(safety.rollbacks)}"
+        self._story.tell("roll-back", step, f"{text} ({count})", attempt=memory.attempt, back_to=target, scale=scale)
+        self._report(at_once=True)
+        return beginning
 
     def _score(self, step: int) -> dict[str, Any] | None:
         if self._scorer is None:
             return None
         quality = self._scorer.score(self._learner.averaged, self._device)
-        self._log.values(step, {"kid": quality["kid"]})
+        self._log.values(step, {key: value for key, value in quality.items() if isinstance(value, float)})
         return quality
 
     def _save(self, step: int, quality: dict[str, Any] | None) -> None:
@@ -83,12 +153,18 @@ class Recorder:
             data_sha256=self._images.digest,
             quality=quality,
             classes=self._images.classes,
+            memory=self._watch.memory,
             recipe=self._recipe,
         )
         folder = save_checkpoint(self._run, state, self._learner.tensors())
         best = keep_best_and_newest(self._run, self._recipe.train.keep)
         scored = f", KID {quality['kid']:.4f}{' (best so far)' if best == step else ''}" if quality else ""
-        self._on_event(Note(f"saved {folder.name}{scored}"))
+        self._story.tell("saved", step, f"saved {folder.name}{scored}", attempt=self._watch.memory.attempt)
+
+    def _report(self, *, at_once: bool) -> None:
+        if at_once or time.monotonic() - self._reported_at > _REPORT_S:
+            write_report(self._run)
+            self._reported_at = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -107,3 +183,18 @@ def is_due(step: int, recipe: Recipe) -> bool:
 
 def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
+
+
+def _judged(step: int, quality: dict[str, Any]) -> Score:
+    return Score(
+        step=step,
+        kid=quality["kid"],
+        low=quality["kid_low"],
+        high=quality["kid_high"],
+        variance=quality["variance"],
+        rank=quality["rank"],
+    )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,23 +1,59 @@
-"""The run folder: may it be used, and may the training in it go on with this recipe?"""
+"""The run folder: may it be used, may the training in it go on with this recipe, and from where?"""
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from gantools.core.atomic import write_atomic
 from gantools.core.errors import ArtifactError, RecipeError
 from gantools.core.recipe import Recipe, dump_recipe
-from gantools.train.checkpoint import Checkpoint, checkpoint_steps, load_checkpoint
+from gantools.core.spec import Frozen
+from gantools.train.checkpoint import Checkpoint, checkpoint_steps, load_checkpoint, step_folder
+from gantools.train.watch import Memory
 
-RECIPE = "recipe.json"
+RECIPE, ROLLBACK = "recipe.json", "rollback.json"
 
 
-def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Checkpoint | None:
+@dataclass(frozen=True)
+class Beginning:
+    """Where a training goes on.
+
+    Attributes:
+        checkpoint: What to become; none: begin with what is built.
+        memory: Of what came before.
+    """
+
+    checkpoint: Checkpoint | None = None
+    memory: Memory = field(default_factory=Memory)
+
+    @property
+    def step(self) -> int:
+        """Finished steps."""
+        return self.checkpoint.step if self.checkpoint else 0
+
+
+class Rollback(Frozen):
+    """The last going back of a run, as ``rollback.json`` has it. Checkpoints themselves never change.
+
+    Attributes:
+        step: Finished steps of the checkpoint that the training went back to; 0: to the beginning.
+        memory: The memory it went on with.
+    """
+
+    step: int
+    memory: Memory
+
+
+def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Beginning:
     """Look at a run folder without changing it.
 
     Returns:
-        The checkpoint to go on from; none to begin at the beginning.
+        Where to go on.
 
     Raises:
         ArtifactError: The folder holds a training and ``resume`` is off, or none and it is on, or something else.
@@ -29,14 +65,49 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Checkpoint | None:
             raise ArtifactError(
                 f"'{run}' holds {holds}.", hint="give --resume to go on with a training, or another --out"
             )
-        return None
+        return Beginning()
     if not (run / RECIPE).is_file():
         raise ArtifactError(f"'{run}' holds no training to resume.", hint="leave out --resume to begin one")
-    if not checkpoint_steps(run):
-        return None  # killed before its first checkpoint: beginning anew gives the same bits
-    checkpoint = load_checkpoint(run, "last")
+    rollback = _read_rollback(run)
+    steps = [step for step in checkpoint_steps(run) if not _undone(run, step, rollback)]
+    if not steps:  # killed before its first checkpoint: beginning anew gives the same bits
+        return Beginning(memory=rollback.memory if rollback else Memory())
+    checkpoint = load_checkpoint(run, steps[-1])
     _check_recipe(checkpoint, recipe)
-    return checkpoint
+    return Beginning(
+        checkpoint, rollback.memory if rollback and rollback.step == steps[-1] else checkpoint.state.memory
+    )
+
+
+def go_back(run: Path, rollback: Rollback) -> Beginning:
+    """Write a going back down, and remove the checkpoints that it undoes."""
+    write_atomic(run / ROLLBACK, (rollback.model_dump_json(indent=2) + "\n").encode())
+    remove_undone(run)
+    return Beginning(load_checkpoint(run, rollback.step) if rollback.step else None, rollback.memory)
+
+
+def remove_undone(run: Path) -> None:
+    """Remove the checkpoints that the last going back undid, were it interrupted."""
+    rollback = _read_rollback(run)
+    for step in checkpoint_steps(run):
+        if _undone(run, step, rollback):
+            shutil.rmtree(step_folder(run, step))
+
+
+def _undone(run: Path, step: int, rollback: Rollback | None) -> bool:
+    if rollback is None or step <= rollback.step:
+        return False
+    return load_checkpoint(run, step).state.memory.attempt < rollback.memory.attempt
+
+
+def _read_rollback(run: Path) -> Rollback | None:
+    path = run / ROLLBACK
+    try:
+        return Rollback.model_validate_json(path.read_bytes()) if path.exists() else None
+    except ValidationError as err:
+        raise ArtifactError(
+            f"'{path}' is damaged.", hint="remove it: the training then goes on from its newest checkpoint"
+        ) from err
 
 
 def write_recipe(run: Path, recipe: Recipe) -> None:
