@@ -67,8 +67,8 @@ class TrainSection(Frozen):
         ema_half_life_images: Half-life of the averaged generator, in images seen (StyleGAN2's unit).
         precision: What matrix products are computed in; parameters stay fp32. ``auto``: whichever this machine is
             faster in, which is settled when the training begins and kept when it is resumed.
-        compile: Whether ``torch.compile`` makes kernels of the networks. ``auto``: where measuring at the start says that
-            it saves more time than it costs; settled and kept as ``precision``.
+        compile: Whether ``torch.compile`` makes kernels of the networks. ``auto``: where measuring at the start says
+            that it saves more time than it costs; settled and kept as ``precision``.
         seed: Start of every random stream of the training.
         sample_every: Steps between sample grids; 0: none.
         checkpoint_every: Steps between checkpoints; the last step always makes one.

@@ -30,7 +30,7 @@ class Line:
     """One curve.
 
     Attributes:
-        name: In the legend.
+        name: In the legend; empty: not there.
         x: Where x falls back, a new piece of the curve begins, and what was drawn before turns pale.
         y: Values that are not finite are left out.
         low: Lower ends of intervals, to be shaded; none: no intervals.
@@ -164,7 +164,7 @@ def _draw_axes(pen: _Pen, frame: _Frame) -> None:
 
 def _draw_legend(pen: _Pen, names: Sequence[str], width: int) -> None:
     x: float = width - _MARGIN[2]
-    for number, name in reversed(list(enumerate(names))):
+    for number, name in reversed([(number, name) for number, name in enumerate(names) if name]):
         x -= pen.text((x, 6), name, anchor="ra") + 4
         pen.line([(x - 14, 12), (x, 12)], COLOURS[number % len(COLOURS)], 2.5)
         x -= 26

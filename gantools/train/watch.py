@@ -148,7 +148,7 @@ class Watch:
             return []
         text, advice = complaint
         count = f"bad score {bad + 1} of {self._section.patience} in a row"
-        return [Finding(f"{text} at step {score.step} ({count})", advice, fatal=bad + 1 >= self._section.patience)]
+        return [Finding(f"at step {score.step} {text} ({count})", advice, fatal=bad + 1 >= self._section.patience)]
 
     def _complaint(self, score: Score, best: Score) -> tuple[str, str] | None:
         """What is wrong with a score that is not the best, and what to do about it."""

@@ -101,4 +101,5 @@ def test_the_schema_describes_every_section() -> None:
         "objective",
         "train",
         "evaluate",
+        "safety",
     }

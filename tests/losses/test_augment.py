@@ -134,7 +134,7 @@ def test_two_processes_agree_with_one_that_sees_both_their_batches(monkeypatch: 
     monkeypatch.setattr("gantools.losses.augment._processes", lambda: 2)
     two = [Augment("ada", ramp_images=1280) for _ in range(2)]
     for batch in batches:
-        for augment, half in zip(two, batch.split(16), strict=True):
+        for augment, half in zip(two, torch.split(batch, 16), strict=True):
             augment.observe(half)
         average(two)
     for key, value in alone.state.items():

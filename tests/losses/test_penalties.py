@@ -74,12 +74,12 @@ def test_second_derivatives_pass_through_convolutions_in_any_memory_layout() -> 
     for one, other in zip(*results, strict=True):
         assert (one is None) == (other is None)
         assert one is None or torch.allclose(one, other, rtol=1e-4, atol=1e-7)
-    first, step = net[0].weight, 1e-3
+    first, step = next(net.parameters()), 1e-3
     direction = torch.randn_like(first)
     with torch.no_grad():
-        first += step * direction
+        first.add_(direction, alpha=step)
     above = r1(net, images)
     with torch.no_grad():
-        first -= 2 * step * direction
+        first.sub_(direction, alpha=2 * step)
     slope = (above - r1(net, images)) / (2 * step)
     assert slope.item() == pytest.approx((results[0][0] * direction).sum().item(), rel=1e-2)

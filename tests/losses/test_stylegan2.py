@@ -67,7 +67,8 @@ def lengths_by_hand(layers: int, count: int, mixing: bool) -> Tensor:
     torch.rand((), generator=numbers)  # whether to mix
     assert not mixing
     y = torch.randn(count, 1, SIZE, SIZE, generator=numbers) / SIZE
-    return y.flatten(1).norm(dim=1) * 2 / layers
+    lengths: Tensor = torch.linalg.vector_norm(y.flatten(1), dim=1) * 2 / layers
+    return lengths
 
 
 @pytest.mark.parametrize(("layers", "shrink"), [(1, 2), (3, 2), (3, 1), (1, 100)])

@@ -142,7 +142,7 @@ def test_every_label_has_styles_of_its_own() -> None:
 def test_noise_lies_from_coarse_to_fine_and_row_by_row() -> None:
     generator = small()
     assert generator.noise_sizes == noise_sizes(16) == [4, 8, 8, 16, 16]
-    generator.convolutions[-1].strength.data.fill_(1.0)  # type: ignore[union-attr, operator]
+    generator.convolutions[-1].strength.data.fill_(1.0)  # type: ignore[operator]
     latent, noise = torch.randn(1, 8), torch.zeros(1, 16 + 2 * (64 + 256))
     before = generator(latent, noise=noise)
     noise[0, -256 + 5 * 16 + 3] = 10.0
@@ -153,7 +153,7 @@ def test_noise_lies_from_coarse_to_fine_and_row_by_row() -> None:
 
 def test_a_style_governs_its_layer_alone() -> None:
     generator = small()
-    one, other = generator.styles(torch.randn(2, 8)).split(1)
+    one, other = generator.styles(torch.randn(2, 8)).chunk(2)
     assert generator.layers == 6
     seen: list[Tensor] = []
     for layer in generator.convolutions:

@@ -37,6 +37,7 @@ def make_recipe(image_cache: str) -> MakeRecipe:
                 "precision": "fp32",
             },
             "evaluate": {"every": 0, "extractor": "digits-cnn"},
+            "safety": {},
         }
         for change, value in changes.items():
             section, key = change.split("__")

@@ -66,7 +66,7 @@ def test_a_checkpoint_is_found_by_run_by_step_and_by_its_own_folder(run: Path) -
 def test_nothing_in_a_run_is_a_pickle(run: Path) -> None:
     files = [path for path in run.rglob("*") if path.is_file() and "tensorboard" not in path.parts]
     assert len(files) >= 10
-    assert {path.suffix for path in files} == {".safetensors", ".json", ".jsonl"}
+    assert {path.suffix for path in files} == {".safetensors", ".json", ".jsonl", ".png", ".html"}
 
 
 def test_the_model_comes_with_the_weights_that_were_asked_for(run: Path) -> None:

@@ -16,12 +16,13 @@ def lines(run: Path) -> list[dict[str, float]]:
 def test_figures_go_to_the_file_to_tensorboard_and_to_the_watcher(tmp_path: Path) -> None:
     events: list[Event] = []
     log = Log(tmp_path, start=0, total=10, on_event=events.append)
-    log.losses(5, 8, {"D.real": 0.5})
+    log.losses(5, 8, {"D.real": 0.5}, learning_rate=0.25)
     log.values(5, {"kid": 0.25})
     log.grid(5, np.zeros((4, 8, 8, 1), np.uint8), {"step": "5"})
     log.close()
     assert [line["step"] for line in lines(tmp_path)] == [5, 5]
     assert lines(tmp_path)[0]["D.real"] == 0.5
+    assert lines(tmp_path)[0]["learning_rate"] == 0.25
     (event,) = events
     assert isinstance(event, Progress)
     assert (event.stage, event.done, event.total) == ("train", 5, 10)
@@ -40,9 +41,9 @@ def test_speed_counts_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyP
     now[0] += 2
     with log.paused():
         now[0] += 50
-    log.losses(30, 8, {})
+    log.losses(30, 8, {}, learning_rate=0.25)
     now[0] += 4
-    log.losses(40, 8, {})
+    log.losses(40, 8, {}, learning_rate=0.25)
     log.close()
     assert [line["images/s"] for line in lines(tmp_path)] == [10 * 8 / 2, 10 * 8 / 4]
 
@@ -52,3 +53,22 @@ def test_lines_of_unsaved_steps_and_half_lines_are_dropped(tmp_path: Path) -> No
     (tmp_path / "log.jsonl").write_text("\n".join(written))
     Log(tmp_path, start=20, total=40, on_event=lambda event: None).close()
     assert lines(tmp_path) == [{"step": 10, "kid": 1.0}, {"step": 20}]
+
+
+def test_attempts_are_kept_apart(tmp_path: Path) -> None:
+    log = Log(tmp_path, start=0, total=40, on_event=lambda event: None)
+    for step in (10, 20):
+        log.values(step, {"kid": 1.0})
+    log.go_back(10, attempt=1)
+    log.values(20, {"kid": 0.5})
+    log.grid(20, np.zeros((4, 8, 8, 1), np.uint8), {"step": "20"})
+    log.values(30, {"kid": 0.4})
+    log.close()
+    assert [(line["step"], line.get("attempt", 0)) for line in lines(tmp_path)] == [(10, 0), (20, 0), (20, 1), (30, 1)]
+    assert (tmp_path / "samples" / "step-00000020-attempt-1.png").is_file()
+    board = EventAccumulator(str(tmp_path / "tensorboard" / "attempt-1"))
+    board.Reload()
+    assert [scalar.step for scalar in board.Scalars("kid")] == [20, 30]
+    # A resumed second attempt drops what it did not save, and nothing of the first.
+    Log(tmp_path, start=20, attempt=1, total=40, on_event=lambda event: None).close()
+    assert [(line["step"], line.get("attempt", 0)) for line in lines(tmp_path)] == [(10, 0), (20, 0), (20, 1)]

@@ -1,7 +1,7 @@
 """How StyleGAN2 is trained: the non-saturating game with mixed styles, lazy R1, and path length regularization.
 
-Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020, sections 3.1 and 3.2. Adam is not told
-of lazy phases here: a net with one of them every k steps takes k + 1 optimizer steps where it would take k, so its
+Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020, sections 3.1 and 3.2. Adam is not
+told of lazy phases here: a net with one of them every k steps takes k + 1 optimizer steps where it would take k, so its
 learning rate is to be multiplied by c = k / (k + 1) and its betas raised to the power of c, in the recipe.
 """
 
@@ -102,8 +102,8 @@ class StyleGAN2(Adversarial):
     def _path(self, phase: Phase, generator: Styled, batch: Batch, rng: torch.Generator) -> Loss:
         """Equation 4: E (|J_w^T y| - a)^2 with y ~ N(0, 1), and a the moving average of |J_w^T y|.
 
-        y is divided by the image's edge, and the length is the root of the mean over layers, as in the authors' code: so
-        neither changes with the resolution. In float32: it is differentiated twice.
+        y is divided by the image's edge, and the length is the root of the mean over layers, as in the authors' code:
+        so neither changes with the resolution. In float32: it is differentiated twice.
         """
         count = max(1, len(batch.real) // self.options.path_shrink)
         given = {name: value[:count] for name, value in batch.noise.items()}

@@ -1,9 +1,8 @@
-"""StyleGAN2 (Karras, Laine, Aittala, Hellsten, Lehtinen, Aila, "Analyzing and Improving the Image Quality of StyleGAN",
-CVPR 2020).
+"""StyleGAN2 (Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020).
 
 Configuration F of the paper: no progressive growing, image by image summed over resolutions (skip connections), one
-noise map for each layer. The official networks at 256x256 have ``channel_base = 32768``, or half of it, and ``channel_max
-= 512``; the defaults here are an eighth of the former, for a CPU.
+noise map for each layer. The official networks at 256x256 have ``channel_base = 32768``, or half of it, and
+``channel_max = 512``; the defaults here are an eighth of the former, for a CPU.
 
 Weights can be trained for noise that the graph then takes as one input, or without any: a graph for small devices that
 is a function of its latent alone.
@@ -137,7 +136,7 @@ class Generator(nn.Module):
     def _maps_of(self, noise: Tensor | None) -> list[Tensor | None]:
         if noise is None:
             return [None] * len(self.noise_sizes)
-        parts = noise.split([edge**2 for edge in self.noise_sizes], dim=1)
+        parts = torch.split(noise, [edge**2 for edge in self.noise_sizes], dim=1)
         return [part.reshape(-1, 1, edge, edge) for part, edge in zip(parts, self.noise_sizes, strict=True)]
 
 
