@@ -12,7 +12,7 @@ from pathlib import Path
 from gantools.core.errors import DataError
 from gantools.core.events import Note, OnEvent, ignore
 from gantools.core.recipe import Recipe
-from gantools.data import ImageSet, open_images
+from gantools.data import ImageSet, note_duplicates, open_images
 from gantools.models.model import Model
 from gantools.train.checkpoint import Checkpoint, load_checkpoint, remove_leftovers
 from gantools.train.course import Course
@@ -100,7 +100,9 @@ def _open_images(recipe: Recipe, model: Model, on_event: OnEvent) -> ImageSet:
         cache=data.cache,
         on_event=on_event,
         labels=bool(model.classes),
+        fit=data.fit,
     )
+    note_duplicates(images, on_event=on_event)
     _check_classes(model.classes, images)
     return images
 

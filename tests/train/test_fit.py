@@ -16,6 +16,7 @@ from torch import nn
 from gantools.core.errors import ArtifactError, BackendError, DataError, RecipeError, TrainingError
 from gantools.core.events import Event, Note, Progress
 from gantools.core.recipe import dump_recipe
+from gantools.data import open_images
 from gantools.losses.adversarial import real_loss
 from gantools.train import train
 from gantools.train.checkpoint import checkpoint_steps, load_checkpoint, step_folder
@@ -135,6 +136,23 @@ def test_resuming_with_other_images_is_refused(tmp_path: Path, make_recipe: Make
     (tmp_path / "images" / "0.png").unlink()
     with pytest.raises(DataError, match=r"the images of '.*images' have digest"):
         train(recipe, tmp_path / "run", resume=True)
+
+
+def test_images_are_brought_to_size_as_the_recipe_says_and_duplicates_are_told(
+    tmp_path: Path, make_recipe: MakeRecipe
+) -> None:
+    (tmp_path / "images").mkdir()
+    for number in range(6):
+        Image.new("L", (28, 28), number // 2 * 30).save(tmp_path / "images" / f"{number}.png")
+    digests = {}
+    for how in ("pad", "resize"):
+        told: list[Event] = []
+        recipe = make_recipe(train__steps=1, data__source=str(tmp_path / "images"), data__fit=how)
+        digests[how] = train(recipe, tmp_path / how, on_event=told.append).state.data_sha256
+        images = open_images(str(tmp_path / "images"), resolution=32, channels=1, fit=how, cache=recipe.data.cache)
+        assert digests[how] == images.digest
+        assert any("equal" in event.text for event in told if isinstance(event, Note))
+    assert digests["pad"] != digests["resize"]
 
 
 def test_a_run_folder_is_never_overwritten(tmp_path: Path, make_recipe: MakeRecipe) -> None:
