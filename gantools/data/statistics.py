@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def _computed(images: npt.NDArray[np.uint8], on_event: OnEvent) -> Statistics:
         count=count,
         mean=tuple(mean.tolist()),
         # In integers, so that the difference of two large sums loses nothing.
-        std=tuple(float(np.sqrt(int(q) * pixels - int(s) ** 2) / pixels) for s, q in zip(sums, squares, strict=True)),
+        std=tuple(math.sqrt(int(q) * pixels - int(s) ** 2) / pixels for s, q in zip(sums, squares, strict=True)),
         low=tuple(int(np.flatnonzero(histogram)[0]) for histogram in histograms),
         high=tuple(int(np.flatnonzero(histogram)[-1]) for histogram in histograms),
         repeated=count - len(seen),

@@ -26,6 +26,14 @@ def test_the_figures_of_one_colour_have_no_spread() -> None:
     assert (found.mean, found.std, found.low, found.high, found.repeated) == ((255.0,), (0.0,), (255,), (255,), 2)
 
 
+def test_the_sums_of_a_large_set_do_not_overflow() -> None:
+    one = np.zeros((32, 32, 1), np.uint8)
+    one[:16] = 255
+    found = statistics(ImageSet("large", np.broadcast_to(one, (40_000, 32, 32, 1)), "", ()))
+    assert (found.mean, found.std) == ((127.5,), (127.5,))
+    assert found.repeated == 39_999
+
+
 def test_they_are_computed_once_and_follow_the_content(noise: Any, opened: Any, tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", noise(5))
     events: list[Event] = []
