@@ -17,10 +17,20 @@ import numpy.typing as npt
 from gantools.core.optional import require
 
 _SCALE = 3
-_MARGIN = (62, 34, 16, 26)  # pixels left, above, right and below of the plotted area
+_MARGIN = (62, 28, 16, 26)  # pixels left, above, right and below of the plotted area, without the legend
+_ROW = 17  # height of a row of the legend
 _INK, _GRID, _PAPER = (60, 60, 60), (228, 228, 228), (255, 255, 255)
-# Okabe and Ito's colours, which people with colour blindness can tell apart.
-COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0), (90, 90, 90))
+# Okabe and Ito's colours, which people with colour blindness can tell apart, and a grey and a brown.
+COLOURS = (
+    (0, 114, 178),
+    (213, 94, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (86, 180, 233),
+    (230, 159, 0),
+    (90, 90, 90),
+    (150, 110, 60),
+)
 
 Point = tuple[float, float]
 
@@ -56,7 +66,7 @@ def line_plot(
     """Draw curves over a common axis.
 
     Args:
-        lines: The curves; the colours repeat after seven.
+        lines: The curves; the colours repeat after eight.
         title: Above the plot.
         marks: Places on the x axis to be marked by an upright line.
         width: Of the picture, in pixels.
@@ -73,8 +83,9 @@ def line_plot(
     kept = [[piece for piece in _pieces(line, logarithmic) if piece] for line in lines]
     points = [point for pieces in kept for piece in pieces for point in piece]
     pen.text((_MARGIN[0], 4), title, size=13)
+    legend = _legend(pen, [line.name for line in lines], width)
     if points:
-        frame = _Frame(points, width, height, logarithmic)
+        frame = _Frame(points, width, height, logarithmic, top=_MARGIN[1] + _ROW * len(legend))
         _draw_axes(pen, frame)
         for mark in marks:
             pen.line([frame.place(mark, frame.bottom), frame.place(mark, frame.top)], (190, 120, 120), 1)
@@ -84,7 +95,7 @@ def line_plot(
             for order, piece in enumerate(pieces):
                 last = order == len(pieces) - 1
                 pen.line([frame.place(*point) for point in piece], colour if last else _pale(colour, 0.6), 1.6)
-        _draw_legend(pen, [line.name for line in lines], width)
+        _draw_legend(pen, legend)
     else:
         pen.text((_MARGIN[0], height / 2), "nothing to show yet", size=12)
     reduced = canvas.resize((width, height), pillow.Resampling.LANCZOS)
@@ -110,26 +121,29 @@ class _Pen:
     def area(self, points: Sequence[Point], colour: tuple[int, int, int]) -> None:
         self._draw.polygon([(x * _SCALE, y * _SCALE) for x, y in points], fill=colour)
 
-    def text(self, place: Point, text: str, *, size: int = 11, anchor: str = "la") -> float:
-        """Returns the width."""
+    def text(self, place: Point, text: str, *, size: int = 11, anchor: str = "la") -> None:
         font = self._fonts.load_default(size * _SCALE)
         self._draw.text((place[0] * _SCALE, place[1] * _SCALE), text, fill=_INK, font=font, anchor=anchor)
-        return float(font.getlength(text)) / _SCALE
+
+    def width(self, text: str) -> float:
+        """Of a text in the usual size."""
+        return float(self._fonts.load_default(11 * _SCALE).getlength(text)) / _SCALE
 
 
 class _Frame:
     """Values to places in the picture."""
 
-    def __init__(self, points: Sequence[Point], width: int, height: int, logarithmic: bool) -> None:
+    def __init__(self, points: Sequence[Point], width: int, height: int, logarithmic: bool, *, top: int) -> None:
         xs, ys = [x for x, _ in points], [y for _, y in points]
         self.logarithmic = logarithmic
         self.left, self.right = min(xs), max(max(xs), min(xs) + 1.0)
-        bottom, top = min(ys), max(ys)
+        lowest, highest = min(ys), max(ys)
         # A quiet curve in the middle, not along an edge.
-        room = 0.05 * (top - bottom) or abs(top) * 0.05 or 1.0
-        self.bottom, self.top = (bottom / 1.1, top * 1.1) if logarithmic else (bottom - room, top + room)
+        room = 0.05 * (highest - lowest) or abs(highest) * 0.05 or 1.0
+        limits = (lowest / 1.1, highest * 1.1) if logarithmic else (lowest - room, highest + room)
+        self.bottom, self.top = limits
         self._x0, self._y0 = _MARGIN[0], height - _MARGIN[3]
-        self._width, self._height = width - _MARGIN[0] - _MARGIN[2], height - _MARGIN[1] - _MARGIN[3]
+        self._width, self._height = width - _MARGIN[0] - _MARGIN[2], height - top - _MARGIN[3]
 
     def place(self, x: float, y: float) -> Point:
         low, high, value = self.bottom, self.top, min(max(y, self.bottom), self.top)
@@ -162,12 +176,27 @@ def _draw_axes(pen: _Pen, frame: _Frame) -> None:
         pen.text((x, y + 5), f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.2g}", anchor="ma")
 
 
-def _draw_legend(pen: _Pen, names: Sequence[str], width: int) -> None:
-    x: float = width - _MARGIN[2]
-    for number, name in reversed([(number, name) for number, name in enumerate(names) if name]):
-        x -= pen.text((x, 6), name, anchor="ra") + 4
-        pen.line([(x - 14, 12), (x, 12)], COLOURS[number % len(COLOURS)], 2.5)
-        x -= 26
+def _legend(pen: _Pen, names: Sequence[str], width: int) -> list[list[tuple[int, str, float]]]:
+    """Rows of (number of the curve, its name, where it begins) that fit into the picture."""
+    rows: list[list[tuple[int, str, float]]] = []
+    x = float(width)
+    for number, name in enumerate(names):
+        if name:
+            wide = pen.width(name) + 34
+            if x + wide > width - _MARGIN[2]:
+                rows.append([])
+                x = _MARGIN[0]
+            rows[-1].append((number, name, x))
+            x += wide
+    return rows
+
+
+def _draw_legend(pen: _Pen, rows: Sequence[Sequence[tuple[int, str, float]]]) -> None:
+    for depth, row in enumerate(rows):
+        y = _MARGIN[1] - 4 + depth * _ROW
+        for number, name, x in row:
+            pen.line([(x, y + 6), (x + 14, y + 6)], COLOURS[number % len(COLOURS)], 2.5)
+            pen.text((x + 18, y), name)
 
 
 def _shade(pen: _Pen, frame: _Frame, line: Line, colour: tuple[int, int, int]) -> None:

@@ -28,6 +28,15 @@ def test_a_rising_curve_rises() -> None:
     assert columns.max() - columns.min() > 200
 
 
+def test_a_long_legend_takes_rows_of_its_own_and_leaves_the_title_alone() -> None:
+    names = [f"a term with a name {number}" for number in range(8)]
+    pictures = [line_plot([Line(name, [], []) for name in given], title="x") for given in (names, names[:1])]
+    assert all(picture.shape == (240, 640, 3) for picture in pictures)
+    full = line_plot([Line(name, [0, 1], [0, 1]) for name in names], title="x")
+    first, last = (np.nonzero(np.abs(full.astype(int) - COLOURS[k]).max(2) < 40)[0].min() for k in (0, 7))
+    assert 24 < first < last - 15, "below the title, and the last name below the first"
+
+
 def test_on_a_logarithmic_axis_powers_lie_on_a_line() -> None:
     line = Line("", range(50), [10 ** (k / 10) for k in range(50)])
     corners = {}
