@@ -96,6 +96,7 @@ def _open_images(recipe: Recipe, model: Model, on_event: OnEvent) -> ImageSet:
         data.source,
         resolution=output.height,
         channels=output.channels,
+        fit=data.fit,
         max_broken=data.max_broken,
         cache=data.cache,
         on_event=on_event,

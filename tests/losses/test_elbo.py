@@ -83,7 +83,7 @@ def test_the_divergence_is_that_of_torch() -> None:
 def test_a_fixed_sigma_gives_the_density_of_torch(sigma: float) -> None:
     torch.manual_seed(0)
     images, real = torch.randn(4, 2, 3, 3), torch.randn(4, 2, 3, 3)
-    expected = -Normal(images, sigma).log_prob(real).flatten(1).sum(1).mean()
+    expected = -Normal(images, sigma).log_prob(real).flatten(1).sum(1).mean()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(gaussian_nats(images, real, sigma), expected)
 
 

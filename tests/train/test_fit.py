@@ -16,6 +16,7 @@ from torch import nn
 from gantools.core.errors import ArtifactError, BackendError, DataError, RecipeError, TrainingError
 from gantools.core.events import Event, Note, Progress
 from gantools.core.recipe import dump_recipe
+from gantools.data import open_images
 from gantools.losses.adversarial import real_loss
 from gantools.train import train
 from gantools.train.checkpoint import checkpoint_steps, load_checkpoint, step_folder
@@ -96,6 +97,14 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path, make_recipe: Make
     steps = [json.loads(line)["step"] for line in (tmp_path / "killed" / "log.jsonl").read_text().splitlines()]
     assert steps == [10, 20, 30, 40], "each step is logged once"
     assert not list((tmp_path / "killed" / "checkpoints").glob(".*"))
+
+
+def test_small_images_are_brought_to_size_as_the_recipe_says(tmp_path: Path, make_recipe: MakeRecipe) -> None:
+    for fit in ("resize", "pad"):
+        state = train(make_recipe(train__steps=1, data__fit=fit), tmp_path / fit).state
+        cache = state.recipe.data.cache
+        images = open_images("builtin:digits", resolution=32, channels=1, fit=fit, cache=cache)
+        assert state.data_sha256 == images.digest
 
 
 def test_the_seed_is_all_that_makes_two_trainings_differ(tmp_path: Path, make_recipe: MakeRecipe) -> None:

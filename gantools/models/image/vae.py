@@ -35,8 +35,8 @@ class VAEConfig(Frozen):
         width: Channels of the feature maps at half the resolution; each smaller map has twice as many, up to eight
             times.
         depth: Residual blocks at each size.
-        norm: ``batch`` costs nothing in a shipped graph, where it is folded into convolutions; ``group`` (Wu and He
-            2018) makes an image's code independent of its batch in training too.
+        norm: ``group`` (Wu and He 2018): an image's code does not depend on its batch in training either, and the
+            averaged nets are sound; ``batch``: a quarter faster when shipped, for it is folded into convolutions.
     """
 
     resolution: Literal[32, 64, 128] = 32
@@ -44,7 +44,7 @@ class VAEConfig(Frozen):
     latent: int = Field(default=64, ge=1)
     width: int = Field(default=32, ge=8, multiple_of=8)
     depth: int = Field(default=0, ge=0)
-    norm: Literal["batch", "group"] = "batch"
+    norm: Literal["group", "batch"] = "group"
 
 
 class Block(nn.Module):
