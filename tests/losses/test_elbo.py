@@ -198,7 +198,8 @@ def test_one_phase_updates_both_nets() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sigma": 0.0}, "sigma must be 'learned' or above 0, got 0"),
+        ({"sigma": 0.0}, "sigma must be 'learned' or a number above 0, got 0"),
+        ({"sigma": float("nan")}, "sigma must be 'learned' or a number above 0, got nan"),
         ({"likelihood": "bernoulli", "sigma": 0.5}, "the likelihood 'bernoulli' has no sigma, got 0.5"),
     ],
 )

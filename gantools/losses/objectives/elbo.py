@@ -6,7 +6,7 @@ from the prior. All terms are in nats for an image. Nets ``"E"`` and ``"G"``; on
 
 from __future__ import annotations
 
-from math import log, pi
+from math import inf, log, pi
 from typing import Literal, Protocol, Self, runtime_checkable
 
 import torch
@@ -18,7 +18,7 @@ from gantools.core.errors import RecipeError
 from gantools.core.spec import Frozen
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
 
-_ACTIVE = 0.01  # Burda et al. 2016, section 5.3
+_ACTIVE = 0.01  # variance of a code's mean over images: Burda et al., ICLR 2016
 # Rounding a pixel to one of 256 levels in [-1, 1] has this variance: that of a uniform distribution over one level.
 ROUNDING = (2 / 255) ** 2 / 12
 
@@ -40,11 +40,11 @@ class ELBOConfig(Frozen):
             probabilities, for black and white images above all.
         sigma: Standard deviation of ``gaussian``; ``learned``: at each step the most likely one, so that
             reconstruction and divergence need no balancing by hand (Rybkin et al., "Simple and Effective VAE Training
-            with Calibrated Decoders", ICML 2021, section 3.2).
+            with Calibrated Decoders", ICML 2021).
         beta: Weight of the divergence. Above 1 codes say less, in dimensions that mean something each (Higgins et al.,
-            ICLR 2017); other values than 1 do not bound the likelihood.
+            ICLR 2017), and samples look more like the data; below 1 the loss bounds no likelihood.
         free_bits: Nats of each latent dimension, on average over the batch, that cost nothing more to use: against
-            posterior collapse (Kingma et al. 2016, appendix C.8).
+            posterior collapse (Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", 2016).
         warmup_steps: Steps in which the weight of the divergence grows from nothing to ``beta``.
     """
 
@@ -56,8 +56,8 @@ class ELBOConfig(Frozen):
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
-        if self.sigma != "learned" and self.sigma <= 0:
-            raise ValueError(f"sigma must be 'learned' or above 0, got {self.sigma:g}")
+        if self.sigma != "learned" and not 0 < self.sigma < inf:
+            raise ValueError(f"sigma must be 'learned' or a number above 0, got {self.sigma:g}")
         if self.likelihood == "bernoulli" and self.sigma != "learned":
             raise ValueError(f"the likelihood 'bernoulli' has no sigma, got {self.sigma:g}; leave it out")
         return self
@@ -132,7 +132,7 @@ def gaussian_nats(images: Tensor, real: Tensor, sigma: float) -> Tensor:
 
 
 def calibrated_nats(images: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """As ``gaussian_nats`` with the sigma that makes the batch most likely: Rybkin et al. 2021, equation 9.
+    """As ``gaussian_nats`` with the sigma that makes the batch most likely, as in Rybkin et al. 2021.
 
     Its square is the mean squared error, here plus the variance of rounding pixels to 256 levels. So it is the optimum
     for pixels that are spread evenly over their level, whose density is bounded: a perfect reconstruction costs a

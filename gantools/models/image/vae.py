@@ -1,7 +1,7 @@
 """A convolutional variational autoencoder (Kingma and Welling, "Auto-Encoding Variational Bayes", ICLR 2014).
 
-An encoder that gives each image a distribution over latents, and a decoder that is the generator. It trains steadily,
-covers the data, and finds the latent of a given image; its samples are softer than those of a GAN. Both nets are plain
+An encoder that gives each image a distribution over latents, and a decoder that is the generator. It trains steadily
+and finds the latent of a given image; its samples are softer than those of a GAN. Both nets are plain
 stacks that halve or double the size, with residual blocks between.
 """
 
