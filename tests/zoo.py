@@ -21,6 +21,7 @@ from gantools.core.artifact import (
     Manifest,
     NoiseInput,
     Sampler,
+    Setting,
     load_artifact,
     seal,
 )
@@ -161,6 +162,96 @@ def make_artifact(folder: Path, kind: str = "deconv") -> Artifact:
                 goldens=Goldens(file="goldens.npy", seeds=(0, 1, 2, 3)),
             ),
         )
+    return load_artifact(folder)
+
+
+CLASSES = ("boot", "10", "2")
+CODE = 16  # values of a code, and pixels of its image
+
+
+def make_conditional(folder: Path, classes: tuple[str, ...] = CLASSES) -> Artifact:
+    """latent (batch, 16), label and truncation -> 4x4 grey: a value of the noise a pixel, and 60 times the class."""
+    axes = {"batch": AxisRange(min=1, opt=4, max=8)}
+    spec = GraphSpec(
+        inputs=(
+            TensorSpec(name="latent", dtype="float32", shape=("batch", CODE)),
+            TensorSpec(name="label", dtype="int64", shape=("batch",)),
+            TensorSpec(name="truncation", dtype="float32", shape=("batch",)),
+        ),
+        outputs=(TensorSpec(name="image", dtype="uint8", shape=("batch", 4, 4, 1)),),
+        axes=axes,
+    )
+    net = Net()
+    column = net.constant(np.array([1], np.int64))
+    net.nodes += [
+        helper.make_node("Unsqueeze", ["truncation", column], ["scale"]),
+        helper.make_node("Cast", ["label"], ["number"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["number", column], ["shift"]),
+        helper.make_node("Mul", ["shift", net.constant(np.array(60, np.float32))], ["level"]),
+    ]
+    net.then("Mul", "scale")
+    net.then("Mul", net.constant(np.array(8, np.float32)))
+    net.then("Add", "level")
+    _bytes_of(net)
+    sampler = Sampler(
+        kind="feedforward",
+        graph="generator",
+        noise={
+            "latent": NoiseInput(distribution="normal", stream=0),
+            "label": NoiseInput(distribution="category", stream=1, categories=3),
+        },
+        settings={"truncation": Setting(default=1.0, low=0.0, high=1.5)},
+    )
+    return _sealed(folder, "conditional", {"generator": (net, spec)}, sampler, classes)
+
+
+def make_autoencoder(folder: Path) -> Artifact:
+    """A code is the image itself, less 128 and divided by 64: whatever is encoded and decoded comes back unchanged."""
+    axes = {"batch": AxisRange(min=1, opt=4, max=8)}
+    code = TensorSpec(name="latent", dtype="float32", shape=("batch", CODE))
+    image = TensorSpec(name="image", dtype="uint8", shape=("batch", 4, 4, 1))
+    decoder = Net()
+    decoder.then("Mul", decoder.constant(np.array(64, np.float32)))
+    _bytes_of(decoder)
+    encoder = Net()
+    encoder.last = "image"
+    encoder.then("Cast", to=TensorProto.FLOAT)
+    encoder.then("Reshape", encoder.constant(np.array([-1, CODE], np.int64)))
+    encoder.then("Sub", encoder.constant(np.array(128, np.float32)))
+    encoder.then("Div", encoder.constant(np.array(64, np.float32)), output="latent")
+    encoder.then("Mul", encoder.constant(np.array(0, np.float32)), output="log_variance")
+    certainty = code.model_copy(update={"name": "log_variance"})
+    graphs = {
+        "generator": (decoder, GraphSpec(inputs=(code,), outputs=(image,), axes=axes)),
+        "encoder": (encoder, GraphSpec(inputs=(image,), outputs=(code, certainty), axes=axes)),
+    }
+    return _sealed(folder, "autoencoder", graphs, SAMPLER, ())
+
+
+def _bytes_of(net: Net) -> None:
+    """The end of a generator of 16 values around 0: one pixel each, around 128."""
+    net.then("Add", net.constant(np.array(128, np.float32)))
+    net.then("Round")
+    net.then("Clip", *(net.constant(np.array(value, np.float32)) for value in (0, 255)))
+    net.then("Reshape", net.constant(np.array([-1, 4, 4, 1], np.int64)))
+    net.then("Cast", output="image", to=TensorProto.UINT8)
+
+
+def _sealed(
+    folder: Path,
+    name: str,
+    nets: dict[str, tuple[Net, GraphSpec]],
+    sampler: Sampler,
+    classes: tuple[str, ...],
+) -> Artifact:
+    with staged_folder(folder, marker=MANIFEST) as staging:
+        graphs = {}
+        for graph, (net, spec) in nets.items():
+            save(net, spec, staging / f"{graph}.onnx")
+            graphs[graph] = GraphFile(file=f"{graph}.onnx", format="onnx", precision="fp32", spec=spec)
+        output = ImageOutput(height=4, width=4, channels=1, classes=classes)
+        manifest = Manifest(schema=1, name=name, modality="image", sampler=sampler, graphs=graphs, output=output)
+        seal(staging, manifest)
     return load_artifact(folder)
 
 

@@ -22,6 +22,8 @@ COMMANDS = (
     "verify",
     "bench",
     "sample",
+    "reconstruct",
+    "interpolate",
     "evaluate",
     "inspect",
     "doctor",

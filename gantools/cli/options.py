@@ -19,6 +19,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 Backend = Annotated[str | None, typer.Option(help="A runtime other than the artifact's own.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads for one run.")]
+Out = Annotated[Path, typer.Option(help="A .png for one grid, a .npy for the array, or a folder for one PNG each.")]
+Scale = Annotated[int, typer.Option(min=1, max=16, help="Enlarge each pixel to a square of this size.")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Samples in one run of the graph.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as truncation=0.7; repeatable.")
+]
 
 
 def parse_ints(text: str, option: str) -> list[int]:
@@ -58,3 +64,21 @@ def parse_axes(texts: list[str]) -> dict[str, AxisRange]:
                 hint="for example --axis batch=1:16:64",
             ) from err
     return axes
+
+
+def parse_settings(texts: list[str] | None) -> dict[str, float]:
+    """Read ``["truncation=0.7"]``.
+
+    Raises:
+        RecipeError: Not NAME=VALUE with a number.
+    """
+    settings = {}
+    for text in texts or []:
+        name, _, value = text.partition("=")
+        try:
+            settings[name] = float(value)
+        except ValueError as err:
+            raise RecipeError(
+                f"--set takes NAME=VALUE with a number, got '{text}'.", hint="for example --set truncation=0.7"
+            ) from err
+    return settings

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantools.cli.options import ArtifactPath, Backend, Device, Json, Threads, parse_ints
-from gantools.cli.output import emit_json, say
+from gantools.cli.options import (
+    ArtifactPath,
+    Backend,
+    Batch,
+    Device,
+    Json,
+    Out,
+    Scale,
+    Settings,
+    Threads,
+    parse_ints,
+    parse_settings,
+)
+from gantools.cli.output import emit_json, origin_of, say
+
+if TYPE_CHECKING:
+    from gantools.core.artifact import Manifest
+
+EACH = "each"
 
 
 def command(
     artifact: ArtifactPath,
     seeds: Annotated[str, typer.Option(help="Seeds, such as 0-63 or 7,8,100-103.")] = "0-63",
-    out: Annotated[
-        Path, typer.Option(help="A .png for one grid, a .npy for the array, or a folder for one PNG a seed.")
-    ] = Path("grid.png"),
+    out: Out = Path("grid.png"),
+    settings: Settings = None,
+    label: Annotated[
+        str | None, typer.Option(help="A class by name or number, or 'each' for all of them in every seed's row.")
+    ] = None,
     graph: Annotated[str | None, typer.Option(help="A graph other than the artifact's main one.")] = None,
     backend: Backend = None,
     device: Device = None,
     threads: Threads = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Samples in one run of the graph.")] = None,
+    batch: Batch = None,
     columns: Annotated[int | None, typer.Option(min=1, help="Images in a row of the grid.")] = None,
-    scale: Annotated[int, typer.Option(min=1, max=16, help="Enlarge each pixel to a square of this size.")] = 1,
+    scale: Scale = 1,
     json: Json = False,
 ) -> None:
     """Draw one sample for each seed.
@@ -31,33 +50,43 @@ def command(
     A seed gives the same sample in any batch, on any machine and, within rounding, on any runtime.
     """
     import hashlib
-    import io
 
     import numpy as np
 
-    from gantools.core.atomic import write_atomic
-    from gantools.media.grid import png_bytes, save_grid
+    from gantools.media.grid import save_images
     from gantools.samplers import open_artifact
 
-    numbers = parse_ints(seeds, "--seeds")
+    numbers, turned = parse_ints(seeds, "--seeds"), parse_settings(settings)
     with open_artifact(artifact, graph=graph, backend=backend, device=device, threads=threads) as generator:
-        samples = generator.sample(numbers, batch=batch)
-        origin = {
-            "gantools.artifact": generator.artifact.digest,
-            "gantools.name": generator.artifact.manifest.name,
-            "gantools.backend": f"{generator.session.backend} {generator.session.graph.precision}",
-        }
-    if out.suffix == ".npy":
-        content = io.BytesIO()
-        np.save(content, samples, allow_pickle=False)
-        write_atomic(out, content.getvalue())
-    elif out.suffix == ".png":
-        save_grid(out, samples, columns=columns, scale=scale, metadata={**origin, "gantools.seeds": seeds})
-    else:
-        for seed, image in zip(numbers, samples, strict=True):
-            write_atomic(out / f"{seed}.png", png_bytes(image, {**origin, "gantools.seeds": str(seed)}, scale=scale))
+        rows = _rows(generator.artifact.manifest, numbers, label)
+        chosen = [number for _, number in rows] if label == EACH else label
+        samples = generator.sample([seed for seed, _ in rows], batch=batch, settings=turned, label=chosen)
+        origin = origin_of(generator)
+        if label is not None:
+            origin["gantools.label"] = label
+        if turned:
+            origin["gantools.settings"] = ", ".join(f"{name}={value:g}" for name, value in turned.items())
+    if label == EACH:
+        columns = columns or len(rows) // len(numbers)
+    save_images(
+        out,
+        samples,
+        [str(seed) if label != EACH else f"{seed}-{number}" for seed, number in rows],
+        columns=columns,
+        metadata={**origin, "gantools.seeds": seeds},
+        own=[{"gantools.seeds": str(seed)} for seed, _ in rows],
+        scale=scale,
+    )
     digest = hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
     if json:
-        emit_json({"out": str(out), "seeds": seeds, "count": len(numbers), "sha256": digest, **origin})
+        emit_json({"out": str(out), "seeds": seeds, "count": len(rows), "sha256": digest, **origin})
     else:
-        say(f"{out}: {len(numbers)} samples, sha256 {digest[:12]}")
+        say(f"{out}: {len(rows)} samples, sha256 {digest[:12]}")
+
+
+def _rows(manifest: Manifest, seeds: list[int], label: str | None) -> list[tuple[int, int]]:
+    """Seed and class number of each sample; the class counts only with ``each``."""
+    from gantools.samplers.choices import classes_of
+
+    numbers = range(classes_of(manifest, label)) if label == EACH else range(1)
+    return [(seed, number) for seed in seeds for number in numbers]

@@ -23,6 +23,8 @@ from gantools.core.spec import Frozen, GraphSpec
 MANIFEST = "manifest.json"
 METADATA_KEY = "gantools.manifest"
 SCHEMA = 1
+# The graph that finds the latent of an image, in artifacts that have one: uint8 NHWC -> ``latent`` and its certainty.
+ENCODER = "encoder"
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 

@@ -211,14 +211,19 @@ def recipe_schema() -> dict[str, Any]:
 
 
 def _with_defaults(raw: dict[str, Any], tables: Mapping[str, Table[Any]]) -> dict[str, Any]:
-    """The recipe with the sections that its parts bring along. An unknown name brings none; it is reported later."""
+    """The recipe with the sections that its parts bring along, for sections that are missing or have no name.
+
+    An unknown name brings none; it is reported later.
+    """
     resolved = dict(raw)
     for section, table in tables.items():
         name = given.get("name") if isinstance(given := raw.get(section), dict) else None
         if isinstance(name, str) and name in table:
             with contextlib.suppress(GantoolsError):
                 for other, default in getattr(table.load(name), "defaults", {}).items():
-                    resolved.setdefault(other, dict(default))
+                    own = resolved.get(other, {})
+                    if isinstance(own, dict) and "name" not in own:
+                        resolved[other] = {**default, **own}
     return resolved
 
 

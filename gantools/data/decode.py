@@ -9,11 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from gantools.core.errors import DataError
 from gantools.data.sources import Fit, Pixels
 
 FORMATS = ("PNG", "JPEG", "WEBP", "PPM")
@@ -51,6 +53,20 @@ def decode(content: bytes, *, resolution: int, channels: int, fit: Fit = "resize
         opened.draft("L" if channels == 1 else "RGB", (2 * resolution, 2 * resolution))
         image = ImageOps.exif_transpose(opened)
     return square(image, resolution=resolution, channels=channels, fit=fit)
+
+
+def decode_file(path: Path, *, resolution: int, channels: int, fit: Fit = "resize") -> Pixels:
+    """As ``decode``, of one file on disk.
+
+    Raises:
+        DataError: It is missing, or no image.
+    """
+    try:
+        with decoding():
+            return decode(path.read_bytes(), resolution=resolution, channels=channels, fit=fit)
+    except BROKEN as err:
+        what = "is not an image that can be read" if path.is_file() else "does not exist"
+        raise DataError(f"'{path}' {what}.", hint=f"formats: {', '.join(FORMATS)}") from err
 
 
 def square(image: Image.Image, *, resolution: int, channels: int, fit: Fit = "resize") -> Pixels:

@@ -15,5 +15,6 @@ OBJECTIVES: Table[Any] = Table(
         "wasserstein": "gantools.losses.objectives.wasserstein:wasserstein",
         "hinge": "gantools.losses.objectives.hinge:hinge",
         "stylegan2": "gantools.losses.objectives.stylegan2:stylegan2",
+        "elbo": "gantools.losses.objectives.elbo:elbo",
     },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +61,37 @@ def save_grid(
 ) -> None:
     """Write a grid of (n, height, width, channels) uint8 images as PNG, whole or not at all."""
     write_atomic(path, png_bytes(image_grid(images, columns=columns), metadata, scale=scale))
+
+
+def save_images(
+    out: Path,
+    images: Images,
+    names: Sequence[str],
+    *,
+    columns: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    own: Sequence[Mapping[str, str]] | None = None,
+    scale: int = 1,
+) -> None:
+    """Write images as the suffix of ``out`` says: ``.png`` for one grid, ``.npy`` for the array, or a folder of PNGs.
+
+    Args:
+        out: Where to. Each file appears whole or not at all.
+        images: (n, height, width, channels) uint8, or (rows, columns, height, width, channels).
+        names: Of each image in a folder, without suffix.
+        columns: Images in a row of the grid; none: those of ``images``, or as square as possible.
+        metadata: Text chunks of every PNG.
+        own: Text chunks of each image in a folder, beside those.
+        scale: As ``png_bytes``.
+    """
+    flat = images.reshape(-1, *images.shape[-3:])
+    if out.suffix == ".npy":
+        content = io.BytesIO()
+        np.save(content, images, allow_pickle=False)
+        write_atomic(out, content.getvalue())
+    elif out.suffix == ".png":
+        given = images.shape[1] if images.ndim == 5 else None
+        save_grid(out, flat, columns=columns or given, metadata=metadata, scale=scale)
+    else:
+        for image, name, chunks in zip(flat, names, own or [{}] * len(flat), strict=True):
+            write_atomic(out / f"{name}.png", png_bytes(image, {**(metadata or {}), **chunks}, scale=scale))

@@ -36,8 +36,9 @@ def open_artifact(
         MissingDependencyError: The runtime is not installed.
     """
     artifact = load_artifact(path)
-    session = Session.of(artifact, graph, Where(backend, device, threads))
-    return Generator(artifact, session, SAMPLERS.load(artifact.manifest.sampler.kind))
+    where = Where(backend, device, threads)
+    session = Session.of(artifact, graph, where)
+    return Generator(artifact, session, SAMPLERS.load(artifact.manifest.sampler.kind), where)
 
 
 __all__ = ["SAMPLERS", "Generator", "open_artifact"]

@@ -9,10 +9,14 @@ from typing import Any, Self, final
 import numpy as np
 import numpy.typing as npt
 
-from gantools.core.artifact import Artifact, Sampler
-from gantools.runtime.session import Session
+from gantools.core.artifact import ENCODER, Artifact, Sampler
+from gantools.core.errors import ArtifactError
+from gantools.runtime.session import Session, Where
+from gantools.samplers.choices import Label, chosen_inputs
+from gantools.samplers.interpolation import check_walk, walk, walk_inputs
 
 Sample = Callable[[Session, Sampler, Sequence[int], int, Mapping[str, npt.NDArray[Any]]], Iterator[npt.NDArray[Any]]]
+_LATENT = "latent"
 
 
 @final
@@ -24,40 +28,167 @@ class Generator:
         session: The graph it runs.
     """
 
-    def __init__(self, artifact: Artifact, session: Session, sample: Sample) -> None:
+    def __init__(self, artifact: Artifact, session: Session, sample: Sample, where: Where | None = None) -> None:
         self.artifact = artifact
         self.session = session
         self._sample = sample
+        self._where = where or Where()
+        self._encoder: Session | None = None
 
     def sample(
-        self, seeds: Sequence[int], *, batch: int | None = None, inputs: Mapping[str, npt.NDArray[Any]] | None = None
+        self,
+        seeds: Sequence[int],
+        *,
+        batch: int | None = None,
+        inputs: Mapping[str, npt.NDArray[Any]] | None = None,
+        settings: Mapping[str, float] | None = None,
+        label: Label | Sequence[Label] | None = None,
     ) -> npt.NDArray[Any]:
         """One sample for each seed. Sample k depends on seed k alone, not on the other seeds or on ``batch``.
 
         Args:
             seeds: Integers in [0, 2**64).
             batch: Samples in one run of the graph; none: as many as the graph allows.
-            inputs: The inputs that are not noise, one row for each seed.
+            inputs: Inputs to use instead of what the seeds say, one row for each seed.
+            settings: Name -> value, such as ``{"truncation": 0.7}``, for all samples; what is left out has its default.
+            label: The class of all samples or of each, by name or by number from 0; none: drawn from the seeds.
 
         Returns:
             For images: (len(seeds), height, width, channels) uint8, 0..255.
 
         Raises:
-            InputMismatchError: A seed is out of range, or an input does not fit.
+            InputMismatchError: A seed or a setting is out of range, or an input does not fit.
+            UnknownNameError: There is no such setting or class.
         """
-        parts = list(self.stream(seeds, batch=batch, inputs=inputs))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return _joined(self.stream(seeds, batch=batch, inputs=inputs, settings=settings, label=label))
 
     def stream(
-        self, seeds: Sequence[int], *, batch: int | None = None, inputs: Mapping[str, npt.NDArray[Any]] | None = None
+        self,
+        seeds: Sequence[int],
+        *,
+        batch: int | None = None,
+        inputs: Mapping[str, npt.NDArray[Any]] | None = None,
+        settings: Mapping[str, float] | None = None,
+        label: Label | Sequence[Label] | None = None,
     ) -> Iterator[npt.NDArray[Any]]:
         """Like ``sample``, one array for each run of the graph: memory does not grow with the number of seeds."""
-        batch = batch or self.session.spec.axes["batch"].max
-        return self._sample(self.session, self.artifact.manifest.sampler, seeds, batch, inputs or {})
+        chosen = chosen_inputs(self.artifact.manifest, len(seeds), settings or {}, label)
+        batch = batch or _largest_batch(self.session)
+        return self._sample(self.session, self.artifact.manifest.sampler, seeds, batch, {**chosen, **(inputs or {})})
+
+    def interpolate(
+        self,
+        seeds: Sequence[int],
+        steps: int,
+        *,
+        batch: int | None = None,
+        settings: Mapping[str, float] | None = None,
+        label: Label | None = None,
+    ) -> npt.NDArray[Any]:
+        """Samples on the way from each seed to the next: spherical interpolation of the normal noise.
+
+        Everything else, such as a class that is drawn, stays as the first seed has it.
+
+        Args:
+            seeds: Two or more.
+            steps: Samples on each way, both ends included; two or more.
+            batch: As in ``sample``.
+            settings: As in ``sample``.
+            label: The class of all samples.
+
+        Returns:
+            For images: (len(seeds) - 1, steps, height, width, channels) uint8, 0..255.
+
+        Raises:
+            InputMismatchError: As in ``sample``, or there are too few seeds or steps.
+            UnknownNameError: As in ``sample``.
+        """
+        inputs = walk_inputs(self.session.spec.inputs, self.artifact.manifest.sampler, seeds, steps)
+        return self._walked(inputs, steps, batch, settings, label)
+
+    def encode(self, images: npt.NDArray[np.uint8], *, batch: int | None = None) -> npt.NDArray[np.float32]:
+        """The latents that images are made of most likely, for artifacts with an encoder.
+
+        Args:
+            images: (n, height, width, channels) uint8, 0..255, of the artifact's size.
+            batch: Images in one run of the graph; none: as many as the graph allows.
+
+        Returns:
+            (n, latent) float32.
+
+        Raises:
+            ArtifactError: There is no encoder.
+            InputMismatchError: The images do not fit.
+        """
+        encoder = self.require_encoder()
+        (image,) = encoder.spec.inputs
+        size = batch or _largest_batch(encoder)
+        parts = (encoder.run({image.name: images[first : first + size]}) for first in range(0, len(images) or 1, size))
+        return _joined(part[_LATENT] for part in parts)
+
+    def require_encoder(self) -> Session:
+        """The graph that ``encode`` runs, opened on first use and closed with the generator.
+
+        Raises:
+            ArtifactError: There is none.
+            BackendError: The runtime or device refused.
+        """
+        if self._encoder is None:
+            graphs = self.artifact.manifest.graphs
+            if ENCODER not in graphs:
+                raise ArtifactError(
+                    f"'{self.artifact.path}' has no graph '{ENCODER}', which finds the latent of an image; "
+                    f"it holds {', '.join(graphs)}.",
+                    hint="models with an encoder, such as model.name=vae, are exported with one",
+                )
+            self._encoder = Session.of(self.artifact, ENCODER, self._where)
+        return self._encoder
+
+    def reconstruct(self, images: npt.NDArray[np.uint8], *, batch: int | None = None) -> npt.NDArray[np.uint8]:
+        """What is left of images when they are encoded and decoded again: as ``encode``, and as large as they were."""
+        return self._decoded(self.encode(images, batch=batch), batch)
+
+    def interpolate_images(
+        self, images: npt.NDArray[np.uint8], steps: int, *, batch: int | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """As ``interpolate``, between the latents of images. The ends are their reconstructions.
+
+        Args:
+            images: As in ``encode``, two or more.
+            steps: Samples on each way, both ends included; two or more.
+            batch: As in ``encode``.
+
+        Returns:
+            (len(images) - 1, steps, height, width, channels) uint8, 0..255.
+
+        Raises:
+            ArtifactError: There is no encoder.
+            InputMismatchError: The images do not fit, or there are too few of them or of steps.
+        """
+        check_walk(len(images), steps)
+        return _rows(self._decoded(walk(self.encode(images, batch=batch), steps), batch), steps)
 
     def close(self) -> None:
-        """Free the graph."""
+        """Free the graphs."""
         self.session.close()
+        if self._encoder is not None:
+            self._encoder.close()
+
+    def _walked(
+        self,
+        inputs: Mapping[str, npt.NDArray[Any]],
+        steps: int,
+        batch: int | None,
+        settings: Mapping[str, float] | None,
+        label: Label | None,
+    ) -> npt.NDArray[Any]:
+        count = len(next(iter(inputs.values())))
+        chosen = chosen_inputs(self.artifact.manifest, count, settings or {}, label)
+        return _rows(self.sample(range(count), batch=batch, inputs={**inputs, **chosen}), steps)
+
+    def _decoded(self, latents: npt.NDArray[np.float32], batch: int | None) -> npt.NDArray[Any]:
+        """What the generator makes of latents; whatever else it takes is that of one seed."""
+        return self.sample([0] * len(latents), batch=batch, inputs={_LATENT: latents})
 
     def __enter__(self) -> Self:
         return self
@@ -66,3 +197,17 @@ class Generator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _largest_batch(session: Session) -> int:
+    return session.spec.axes["batch"].max
+
+
+def _joined(parts: Iterator[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    arrays = list(parts)
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _rows(samples: npt.NDArray[Any], steps: int) -> npt.NDArray[Any]:
+    """One row for each way."""
+    return samples.reshape(-1, steps, *samples.shape[1:])

@@ -37,4 +37,5 @@ class Average:
         half_life = min(self._half_life, images_seen * RAMP_UP)
         decay = 0.5 ** (batch / half_life) if half_life > 0 else 0.0
         torch._foreach_lerp_(*self._parameters, weight=1.0 - decay)
-        torch._foreach_copy_(*self._buffers)
+        if self._buffers[0]:  # a net with group norm has none
+            torch._foreach_copy_(*self._buffers)

@@ -12,6 +12,7 @@ from gantools.core.errors import RecipeError
 from gantools.core.recipe import Recipe
 from gantools.losses import OBJECTIVES
 from gantools.losses.objectives.objective import Batch, Objective, ObjectiveRow, Phase
+from gantools.models import MODELS
 from gantools.models.build import build_model
 from gantools.models.model import Model
 from gantools.train.checkpoint import EMA, NETS, OBJECTIVE, OPTIMIZERS, Checkpoint, copy_tensors, load_nets, net_tensors
@@ -46,6 +47,13 @@ class Learner:
                 f"the objective '{recipe.objective.name}' trains {', '.join(row.nets)}, and the model "
                 f"'{recipe.model.name}' has no {', '.join(missing)}.",
                 hint="choose an objective that fits the model",
+            )
+        if idle := sorted(set(self.model.averaged) - set(row.nets)):
+            usual = MODELS.load(recipe.model.name).defaults.get("objective", {}).get("name")
+            raise RecipeError(
+                f"the objective '{recipe.objective.name}' does not train {', '.join(idle)}, which the model "
+                f"'{recipe.model.name}' ships.",
+                hint="choose an objective that fits the model" + (f", such as objective.name={usual}" if usual else ""),
             )
         self.averaged.eval()
         for tensor in self.objective.state.values():

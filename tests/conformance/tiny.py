@@ -30,6 +30,10 @@ MODELS_SMALL: dict[str, list[Options]] = {
         {"resolution": 32, "channels": 1, "latent": 8, "width": 16, "objective": "hinge"},
         {"resolution": 64, "channels": 3, "latent": 8, "width": 32, "classes": 3, "objective": "hinge"},
     ],
+    "vae": [
+        {"resolution": 32, "channels": 1, "latent": 8, "width": 8, "objective": "elbo"},
+        {"resolution": 64, "channels": 3, "latent": 8, "width": 8, "norm": "group", "depth": 1, "objective": "elbo"},
+    ],
     "light": [{"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"}],
 }
 # Discriminator -> variants.
@@ -50,6 +54,7 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "wasserstein": {"gp_weight": 0.0, "clip": 0.01, "n_critic": 2},
     "hinge": {"n_critic": 2, "r1_gamma": 1.0},
     "stylegan2": {"r2_gamma": 1.0, "mixing": 1.0, "augment": "ada"},
+    "elbo": {"likelihood": "bernoulli", "beta": 2.0, "free_bits": 0.1, "warmup_steps": 10},
 }
 MODEL_CASES = [(name, options) for name, several in MODELS_SMALL.items() for options in several]
 

@@ -28,6 +28,10 @@ class Tiny:
     Config = Config
 
 
+class WithUsual(Tiny):
+    defaults = {"objective": {"name": "tiny", "width": 3}}
+
+
 TABLES: dict[str, Table[Any]] = {
     kind: Table(kind, {"tiny": "tests.core.test_recipe:Tiny"}) for kind in ("model", "objective")
 }
@@ -44,6 +48,20 @@ def test_defaults_give_way_to_the_recipe_and_the_recipe_to_set(tmp_path: Path) -
     assert (recipe.train.steps, recipe.train.batch, recipe.train.seed) == (20, 8, 0)
     assert recipe.model.options == {"width": 4, "resolution": 32}
     assert recipe.name == "mine"
+
+
+def test_a_section_without_a_name_is_that_of_the_models_usual_part(tmp_path: Path) -> None:
+    table: Table[Any] = Table("model", {"tiny": "tests.core.test_recipe:WithUsual"})
+    path = recipe_file(tmp_path, '[model]\nname = "tiny"\n[data]\nsource = "builtin:digits"\n')
+    found = [
+        load_recipe(path, overrides, TABLES | {"model": table}).objective.options
+        for overrides in ((), ("objective.resolution=64",), ("objective.name=tiny",))
+    ]
+    assert found == [
+        {"width": 3, "resolution": 32},
+        {"width": 3, "resolution": 64},
+        {"width": 8, "resolution": 32},  # whoever names a part gets that part's own defaults
+    ]
 
 
 def test_all_mistakes_are_named_at_once_with_the_near_match(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gantools.media.grid import image_grid, png_bytes, save_grid
+from gantools.media.grid import image_grid, png_bytes, save_grid, save_images
 
 IMAGES = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3, 1)
 
@@ -36,3 +36,17 @@ def test_a_grey_png_can_be_enlarged(tmp_path: Path) -> None:
     with Image.open(tmp_path / "g.png") as image:
         assert image.mode == "L"
         np.testing.assert_array_equal(np.asarray(image)[::4, ::4], IMAGES[0, ..., 0])
+
+
+def test_the_suffix_says_whether_images_become_a_grid_an_array_or_files(tmp_path: Path) -> None:
+    rows, names = IMAGES[:4].reshape(2, 2, 2, 3, 1), ["a", "b", "c", "d"]
+    save_images(tmp_path / "x.npy", rows, names)
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), rows)
+    save_images(tmp_path / "x.png", rows, names)
+    with Image.open(tmp_path / "x.png") as image:
+        assert image.size == (2 * 3 + 2, 2 * 2 + 2), "as many columns as the array has"
+    save_images(tmp_path / "x", rows, names, metadata={"of": "all"}, own=[{"name": name} for name in names])
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["a.png", "b.png", "c.png", "d.png"]
+    with Image.open(tmp_path / "x/c.png") as image:
+        assert (image.info["of"], image.info["name"]) == ("all", "c")
+        np.testing.assert_array_equal(np.asarray(image), IMAGES[2, ..., 0])

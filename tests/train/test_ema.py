@@ -35,6 +35,14 @@ def test_the_half_life_is_short_while_little_was_seen() -> None:
     assert averaged.weight.item() == pytest.approx(1 - 0.5 ** (50 / (1000 * RAMP_UP)))
 
 
+def test_a_net_without_buffers_is_averaged() -> None:
+    source, averaged = nn.Linear(1, 1), nn.Linear(1, 1)
+    average = Average(source, averaged, half_life_images=0)
+    nn.init.constant_(source.weight, 3.0)
+    average.update(1, images_seen=1)
+    assert averaged.weight.item() == 3.0
+
+
 def test_a_half_life_of_zero_copies() -> None:
     source, averaged = net(0.0), net(0.0)
     average = Average(source, averaged, half_life_images=0)

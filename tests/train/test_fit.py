@@ -99,6 +99,14 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path, make_recipe: Make
     assert not list((tmp_path / "killed" / "checkpoints").glob(".*"))
 
 
+def test_small_images_are_brought_to_size_as_the_recipe_says(tmp_path: Path, make_recipe: MakeRecipe) -> None:
+    for fit in ("resize", "pad"):
+        state = train(make_recipe(train__steps=1, data__fit=fit), tmp_path / fit).state
+        cache = state.recipe.data.cache
+        images = open_images("builtin:digits", resolution=32, channels=1, fit=fit, cache=cache)
+        assert state.data_sha256 == images.digest
+
+
 def test_the_seed_is_all_that_makes_two_trainings_differ(tmp_path: Path, make_recipe: MakeRecipe) -> None:
     runs = [(0, "a"), (0, "b"), (1, "c")]
     for seed, name in runs:
