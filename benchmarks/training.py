@@ -28,12 +28,14 @@ from torch import nn
 from gantools.bench.environment import LoadWatch, environment
 from gantools.core.recipe import Recipe, resolve_recipe
 from gantools.data import open_images
-from gantools.models import MODELS
+from gantools.models.build import build_model
 from gantools.train import PARTS
 from gantools.train.draws import Draws
-from gantools.train.fit import LOOK_EVERY, start_fabric
-from gantools.train.guard import Terms
+from gantools.train.fit import LOOK_EVERY
+from gantools.train.guard import Terms, means
 from gantools.train.learner import Learner
+from gantools.train.precision import choose_precision
+from gantools.train.processes import start_fabric
 
 
 def measure(
@@ -52,12 +54,14 @@ def measure(
     Returns:
         Images per second by loop (median, least, most, all), and the ratio by round.
     """
+    precision, _ = choose_precision(torch.device("cpu"))
     recipe = resolve_recipe(
         {
             "model": {"name": "dcgan", "resolution": resolution, "channels": channels, "width": width},
             "data": {"source": "builtin:digits"},
+            "discriminator": {"name": "dcgan", "width": width},
             "objective": {"name": "nonsaturating"},
-            "train": {"batch": batch},
+            "train": {"batch": batch, "precision": precision},
         },
         "benchmark",
         PARTS,
@@ -91,16 +95,14 @@ def measure(
 
 def _plain(recipe: Recipe) -> Callable[[int], None]:
     """The loop of the example. The names are the example's."""
-    architecture = MODELS.load("dcgan")
     torch.manual_seed(0)
-    config = architecture.Config(**recipe.model.options)
-    model = architecture.build(config)
+    model, config = build_model(recipe), recipe.model.options
     net_g, net_d = model.nets["G"], model.nets["D"]
     criterion = nn.BCEWithLogitsLoss()
     optimizer_d = torch.optim.Adam(net_d.parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimizer_g = torch.optim.Adam(net_g.parameters(), lr=2e-4, betas=(0.5, 0.999))
     batch = recipe.train.batch
-    images = torch.rand(8, batch, config.channels, config.resolution, config.resolution) * 2 - 1
+    images = torch.rand(8, batch, config["channels"], config["resolution"], config["resolution"]) * 2 - 1
     ones, zeros = torch.ones(batch), torch.zeros(batch)
 
     def run(steps: int) -> None:
@@ -108,7 +110,7 @@ def _plain(recipe: Recipe) -> Callable[[int], None]:
             net_d.zero_grad()
             err_real = criterion(net_d(images[step % len(images)]), ones)
             err_real.backward()
-            fake = net_g(torch.randn(batch, config.latent))
+            fake = net_g(torch.randn(batch, config["latent"]))
             err_fake = criterion(net_d(fake.detach()), zeros)
             err_fake.backward()
             optimizer_d.step()
@@ -149,7 +151,7 @@ def _gantools(recipe: Recipe) -> Callable[[int], None]:
                     terms.add(step, learner.update(phase, batch, draws.rng(phase.name, step)))
             learner.average((step + 1) * recipe.train.batch)
             if (step + 1) % LOOK_EVERY == 0:
-                terms.means("")
+                means(terms.take())
         finished += steps
 
     return run
