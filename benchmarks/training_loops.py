@@ -163,7 +163,8 @@ class Plain(Loop):
 
     def __init__(self, recipe: Recipe, setting: Setting, data: Any) -> None:
         super().__init__(recipe, setting, data)
-        self.images, self.latent = data, recipe.model.options["latent"]
+        self.images: Tensor = data
+        self.latent: int = recipe.model.options["latent"]
         self.optimizer_d, self.optimizer_g = (self.adam(self.model.nets[name]) for name in ("D", "G"))
         self.order = torch.empty(0, dtype=torch.int64)
 
