@@ -228,8 +228,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="processes for a figure of memory")
     parser.add_argument("--kid-data", default="dataset:fashion-mnist")
     parser.add_argument("--kid-extractor", default="efficientnet-lite0-96")
-    parser.add_argument("--kid-levels", type=float, nargs="+", default=[0.1, 0.05, 0.03])
-    for key, default in (("samples", 1000), ("seeds", 3), ("every", 200), ("steps", 4000)):
+    parser.add_argument("--kid-levels", type=float, nargs="+", default=[3.0, 2.0, 1.5])
+    for key, default in (("samples", 1000), ("seeds", 3), ("every", 200), ("steps", 2000)):
         parser.add_argument(f"--kid-{key}", type=int, default=default)
     parser.add_argument("--cost-seconds", type=float, default=3.0)
     parser.add_argument("--cost-repeats", type=int, default=2)
