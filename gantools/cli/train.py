@@ -42,7 +42,8 @@ def command(
         return
     if out is None:
         raise typer.BadParameter("say where the run shall go", param_hint="--out")
-    from gantools.train import train
+    from gantools.core.errors import GantoolsError
+    from gantools.train import speaks, train
 
     with watching() as watch:
         try:
@@ -50,6 +51,12 @@ def command(
                 resolved, out, resume=resume, devices=devices, nodes=nodes, accelerator=accelerator, on_event=watch
             )
         except KeyboardInterrupt:
-            say(f"stopped. Go on with: gantools train {recipe} --out {out} --resume")
+            if speaks():
+                say(f"stopped. Go on with: gantools train {recipe} --out {out} --resume")
             raise typer.Exit(130) from None
-    say(f"best checkpoint: step {checkpoint.step}. Next: gantools export {out} --out art/{resolved.name}")
+        except GantoolsError as err:
+            if speaks():
+                raise
+            raise typer.Exit(err.exit_code) from None
+    if speaks():
+        say(f"best checkpoint: step {checkpoint.step}. Next: gantools export {out} --out art/{resolved.name}")

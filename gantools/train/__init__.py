@@ -65,4 +65,11 @@ def train(
     return fit(recipe, out, resume=resume, devices=devices, nodes=nodes, accelerator=accelerator, on_event=on_event)
 
 
-__all__ = ["PARTS", "train"]
+def speaks() -> bool:
+    """Whether this process is the one of a training's processes that tells people of results and errors."""
+    from torch import distributed
+
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
+
+
+__all__ = ["PARTS", "speaks", "train"]

@@ -15,12 +15,13 @@ from gantools.core.recipe import Recipe
 from gantools.data import ImageSet, note_duplicates, open_images
 from gantools.models.model import Model
 from gantools.train.checkpoint import Checkpoint, load_checkpoint, remove_leftovers
+from gantools.train.choices import as_begun, with_compile, with_precision
 from gantools.train.course import Course
 from gantools.train.draws import Draws
 from gantools.train.interrupt import StopRequest
 from gantools.train.learner import Learner
-from gantools.train.precision import with_precision
-from gantools.train.processes import start_fabric
+from gantools.train.memory import kept_memory
+from gantools.train.processes import agreed, noticing_lost_processes, start_fabric
 from gantools.train.record import Recorder
 from gantools.train.run import Beginning, check_run, remove_undone, write_recipe
 from gantools.train.story import Story
@@ -35,12 +36,16 @@ def fit(
     """See ``gantools.train.train``."""
     fabric = start_fabric(recipe, devices=devices, nodes=nodes, accelerator=accelerator)
     on_event = on_event if fabric.is_global_zero else ignore
-    recipe = with_precision(recipe, out, resume=resume, fabric=fabric, on_event=on_event)
+    recipe = with_precision(as_begun(recipe, out) if resume else recipe, fabric, on_event)
     learner = Learner(recipe, fabric)
-    with fabric.rank_zero_first(local=True):
+
+    def look() -> tuple[Beginning, ImageSet]:
         beginning = check_run(out, recipe, resume=resume)
         images = _open_images(recipe, learner.model, on_event)
-    _check_images(beginning, images, recipe)
+        _check_images(beginning, images, recipe)
+        return beginning, images
+
+    beginning, images = agreed(fabric, look, in_turn=True)
     draws = Draws(
         images,
         learner.model,
@@ -51,22 +56,27 @@ def fit(
         world=fabric.world_size,
         device=fabric.device,
     )
-    with StopRequest() as stop, ExitStack() as stack:
-        recorder = None
-        if fabric.is_global_zero:
-            remove_leftovers(out)
-            remove_undone(out)
-            write_recipe(out, recipe)
-            story = Story(out, on_event)
-            story.begin(out, fabric, beginning.step, beginning.memory.attempt)
-            recorder = Recorder(out, recipe, beginning, learner, images, fabric.device, story, on_event)
+    recipe = with_compile(recipe, learner, draws, fabric, on_event)
+
+    def record() -> Recorder | None:
+        if not fabric.is_global_zero:
+            return None
+        remove_leftovers(out)
+        remove_undone(out)
+        write_recipe(out, recipe)
+        story = Story(out, on_event)
+        story.begin(out, fabric, beginning.step, beginning.memory.attempt)
+        return Recorder(out, recipe, beginning, learner, images, fabric.device, story, on_event)
+
+    with StopRequest() as stop, noticing_lost_processes(out), kept_memory(), ExitStack() as stack:
+        if recorder := agreed(fabric, record):
             stack.enter_context(recorder)
         stack.enter_context(draws)
         course = Course(recipe, fabric, learner, draws, recorder, stop)
         if beginning.checkpoint or beginning.memory.attempt:
             course.begin(beginning)
         _loop(recipe, beginning.step, learner, draws, course)
-    fabric.barrier()
+        fabric.barrier()
     if course.stopped_at:
         where = f"step {course.stopped_at} of {recipe.train.steps}"
         on_event(Note(f"stopped after {where}, which is saved; --resume goes on from there"))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from gantools.core.errors import RecipeError
 from gantools.core.recipe import Recipe
@@ -19,6 +23,8 @@ from gantools.train.checkpoint import EMA, NETS, OBJECTIVE, OPTIMIZERS, Checkpoi
 from gantools.train.draws import generator
 from gantools.train.ema import Average
 from gantools.train.optimizers import learning_rates, make_optimizers, optimizer_tensors, restore_optimizers
+
+_DROPOUT = nn.modules.dropout._DropoutNd
 
 
 class Learner:
@@ -36,6 +42,7 @@ class Learner:
         model: What learns.
         averaged: What ships, in inference mode.
         objective: Owns the phases.
+        compiled: Whether compiled networks are used; none: there are none.
     """
 
     def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
@@ -61,6 +68,8 @@ class Learner:
         self._objective_start = {name: tensor.clone() for name, tensor in self.objective.state.items()}
         self._recipe, self._fabric, self._batch = recipe, fabric, recipe.train.batch
         self._bf16 = recipe.train.precision == "bf16"
+        self.compiled: bool | None = None
+        self._drops = any(isinstance(module, _DROPOUT) for net in self.model.nets.values() for module in net.modules())
         self._optimizers = make_optimizers(self.model, recipe.train)
         self._averages = [
             Average(self.model.nets[name], self.averaged.nets[name], recipe.train.ema_half_life_images)
@@ -73,16 +82,66 @@ class Learner:
 
     def update(self, phase: Phase, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Take one optimizer step on the nets of a phase; returns the loss terms, which nobody has waited for yet."""
-        with torch.autocast(self._fabric.device.type, torch.bfloat16, enabled=self._bf16):
-            loss = self.objective.loss(phase, self.model.nets, batch, rng)
-        if loss.value is not None:
-            self._descend(phase, loss.value)
+        self._freeze(phase, batch)
+        with self._kernels(phase), self._dropping(rng):
+            with torch.autocast(self._fabric.device.type, torch.bfloat16, enabled=self._bf16):
+                loss = self.objective.loss(phase, self.model.nets, batch, rng)
+            if loss.value is not None:
+                self._descend(phase, loss.value)
         with torch.no_grad():
             self.objective.after(phase, self.model.nets)
             self._average_over_processes(
                 [value for value in self.objective.state.values() if value.is_floating_point()]
             )
         return loss.terms
+
+    def compile(self, *, enabled: bool) -> None:
+        """Compute with compiled networks from now on, or with eager ones again.
+
+        What they learn stays where it is and is called what it was. Kernels are made when a phase first needs them.
+        """
+        if enabled and self.compiled is None:
+            for net in self.model.nets.values():
+                # Spectral norm changes its vectors in every call, and a second call before the gradients of the first
+                # would find them changed: compiled networks keep no copy.
+                if not any(is_parametrized(module) for module in net.modules()):
+                    net.compile(dynamic=False)
+        self.compiled = enabled if self.compiled is not None or enabled else None
+
+    @contextmanager
+    def _kernels(self, phase: Phase) -> Iterator[None]:
+        """Choose between compiled and eager networks: a compiled one can be differentiated only once."""
+        if self.compiled is None:
+            yield
+            return
+        stance = "default" if self.compiled and not phase.twice else "force_eager"
+        with torch.compiler.set_stance(stance), warnings.catch_warnings():
+            # Tracing asks the images that one network hands to the other for a gradient they need not keep.
+            warnings.filterwarnings("ignore", "The .grad attribute of a Tensor that is not a leaf")
+            yield
+
+    @contextmanager
+    def _dropping(self, rng: torch.Generator) -> Iterator[None]:
+        """Dropout draws from torch's own generators: here from the step's seed, as everything else that is drawn."""
+        if not self._drops:
+            yield
+            return
+        device = self._fabric.device
+        with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+            torch.manual_seed(rng.initial_seed() + 1)  # not what the objective draws
+            yield
+
+    def _freeze(self, phase: Phase, batch: Batch) -> None:
+        """Ask for no gradients of nets that no phase of this step updates any more.
+
+        Eager networks would not compute them anyway, but a compiled one computes all that could be asked for.
+        """
+        later = batch.due[batch.due.index(phase.name) :] if phase.name in batch.due else None
+        for name, net in self.model.nets.items():
+            wanted = later is None or any(
+                name in other.updates for other in self.objective.phases if other.name in later
+            )
+            net.requires_grad_(wanted)
 
     def _descend(self, phase: Phase, value: Tensor) -> None:
         parameters = [parameter for net in phase.updates for parameter in self.model.nets[net].parameters()]

@@ -23,27 +23,14 @@ from gantools.train.checkpoint import checkpoint_steps, load_checkpoint, step_fo
 from tests.train.conftest import MakeRecipe
 
 CHILD = """
-import hashlib, os, signal, sys
+import os, signal, sys
 from pathlib import Path
 import torch
 from gantools.core.events import Progress
 from gantools.core.recipe import Recipe
 from gantools.train import train
-from gantools.train.learner import Learner
 
 torch.set_num_threads(int(sys.argv[4]))
-average = Learner.average
-
-def watched_average(self, images_seen):
-    average(self, images_seen)
-    weights = [p.detach().flatten() for net in self.model.nets.values() for p in net.parameters()]
-    digest = hashlib.sha256(torch.cat(weights).numpy().tobytes()).hexdigest()
-    with Path(f"{sys.argv[2]}-rank{os.environ['LOCAL_RANK']}.txt").open("a") as file:
-        print(digest, file=file)
-
-if sys.argv[3] == "two":
-    Learner.average = watched_average
-
 def watch(event):
     if isinstance(event, Progress) and event.stage == "train":
         print(event.done, flush=True)
@@ -51,7 +38,7 @@ def watch(event):
             os.kill(os.getpid(), signal.SIGKILL)
 
 recipe = Recipe.model_validate_json(Path(sys.argv[1]).read_text())
-train(recipe, Path(sys.argv[2]), devices=2 if sys.argv[3] == "two" else 1, accelerator="cpu", on_event=watch)
+train(recipe, Path(sys.argv[2]), accelerator="cpu", on_event=watch)
 """
 
 
@@ -285,21 +272,6 @@ def test_a_training_says_nothing_but_its_events(
 ) -> None:
     train(make_recipe(evaluate__every=3, evaluate__samples=100), tmp_path / "run")
     assert capfd.readouterr() == ("", "")
-
-
-def test_two_processes_share_a_training(tmp_path: Path, make_recipe: MakeRecipe) -> None:
-    """Each sees its own half of every batch, and both hold the same weights all the same."""
-    recipe = make_recipe(train__steps=20, train__checkpoint_every=20, train__precision="fp32")
-    done = subprocess.run(
-        child(tmp_path, recipe, tmp_path / "run", "two"), capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["20"], "only the first process speaks"
-    assert checkpoint_steps(tmp_path / "run") == [20]
-    digests = [(tmp_path / f"run-rank{rank}.txt").read_text().split() for rank in range(2)]
-    assert len(digests[0]) == 20
-    assert len(set(digests[0])) == 20, "the weights move in every step"
-    assert digests[0] == digests[1]
 
 
 def test_a_batch_that_processes_cannot_share_is_refused(tmp_path: Path, make_recipe: MakeRecipe) -> None:

@@ -81,8 +81,8 @@ class Adversarial(Objective):
         self._checked = False
         lazy = [("D_r1", config.r1_gamma, config.r1_every), ("D_r2", config.r2_gamma, config.r2_every)]
         self.phases = (
-            Phase("D", updates=("D",)),
-            *(Phase(name, updates=("D",), every=every) for name, gamma, every in lazy if gamma),
+            Phase("D", updates=("D",), twice=gp_weight > 0),
+            *(Phase(name, updates=("D",), every=every, twice=True) for name, gamma, every in lazy if gamma),
             Phase("G", updates=("G",), every=config.n_critic),
         )
 

@@ -23,11 +23,13 @@ class Phase:
         updates: Names of the nets whose parameters it changes; the others stay as they are. Empty for a phase that
             only measures, or that changes buffers by itself.
         every: It happens in every ``every``-th step.
+        twice: Its loss holds gradients, so networks are differentiated twice; compiled ones cannot be.
     """
 
     name: str
     updates: tuple[str, ...]
     every: int = 1
+    twice: bool = False
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class StyleGAN2(Adversarial):
         super().__init__(config, nonsaturating_game(0.0))
         self.options = config
         if config.path_weight:
-            self.phases = (*self.phases, Phase("G_path", updates=("G",), every=config.path_every))
+            self.phases = (*self.phases, Phase("G_path", updates=("G",), every=config.path_every, twice=True))
             self.state = {**self.state, _PATH: torch.zeros(())}
 
     def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
