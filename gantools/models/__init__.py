@@ -13,6 +13,7 @@ MODELS: Table[Any] = Table(
         "stylegan2": "gantools.models.image.stylegan2.generator:stylegan2",
         "sngan": "gantools.models.image.sngan:sngan",
         "light": "gantools.models.image.light:light",
+        "nmg": "gantools.models.classic.nmg:nmg",
     },
 )
 
