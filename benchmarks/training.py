@@ -39,7 +39,7 @@ from gantools.bench.environment import LoadWatch, environment
 from gantools.core.atomic import write_atomic
 from gantools.core.recipe import Recipe
 from gantools.data import open_images
-from gantools.train.precision import choose_precision
+from gantools.train.choices import choose_precision
 from gantools.train.quality import Scorer
 
 SECTIONS = ("throughput", "memory", "kid", "cost")

@@ -27,6 +27,7 @@ from gantools.train.draws import Draws, generator
 from gantools.train.fit import LOOK_EVERY
 from gantools.train.guard import Terms, means
 from gantools.train.learner import Learner
+from gantools.train.memory import kept_memory
 from gantools.train.processes import start_fabric
 
 CPU = torch.device("cpu")
@@ -235,7 +236,7 @@ class Ours(Loop):
         """See ``Loop``."""
         learner = self.learner
         started = time.perf_counter()
-        with self.draws as draws:
+        with self.draws as draws, kept_memory():
             for step in range(self.finished, self.finished + steps):
                 due = learner.due(step)
                 batch = draws.batch(step, tuple(phase.name for phase in due))

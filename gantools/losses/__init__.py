@@ -14,6 +14,8 @@ OBJECTIVES: Table[Any] = Table(
         "lsgan": "gantools.losses.objectives.lsgan:lsgan",
         "wasserstein": "gantools.losses.objectives.wasserstein:wasserstein",
         "hinge": "gantools.losses.objectives.hinge:hinge",
+        "gaussian": "gantools.losses.objectives.gaussian:gaussian",
+        "gaussian_judged": "gantools.losses.objectives.gaussian:gaussian_judged",
         "stylegan2": "gantools.losses.objectives.stylegan2:stylegan2",
         "elbo": "gantools.losses.objectives.elbo:elbo",
     },

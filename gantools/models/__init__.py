@@ -14,6 +14,7 @@ MODELS: Table[Any] = Table(
         "sngan": "gantools.models.image.sngan:sngan",
         "light": "gantools.models.image.light:light",
         "vae": "gantools.models.image.vae:vae",
+        "nmg": "gantools.models.classic.nmg:nmg",
     },
 )
 

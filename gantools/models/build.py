@@ -15,10 +15,12 @@ def build_model(recipe: Recipe) -> Model:
         recipe: Resolved: its sections hold every option.
     """
     architecture = MODELS.load(recipe.model.name)
-    model: Model = architecture.build(architecture.Config(**recipe.model.options))
+    config = architecture.Config(**recipe.model.options)
+    model: Model = architecture.build(config)
     if recipe.discriminator is None:
         return model
     row = DISCRIMINATORS.load(recipe.discriminator.name)
     shape = ImageShape(model.output.height, model.output.channels, model.classes)
     net = row.build(row.Config(**recipe.discriminator.options), shape)
-    return model.with_net("D", net, scorer_graphs(net, shape))
+    model = model.with_net("D", net, scorer_graphs(net, shape))
+    return architecture.judged(config, model) if architecture.judged else model

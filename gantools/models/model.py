@@ -54,9 +54,9 @@ class Model:
         return replace(self, nets={**self.nets, name: net}, graphs={**self.graphs, **graphs})
 
     def eval(self) -> Model:
-        """Put every net and graph in inference mode; returns the model."""
+        """Put every net and graph in inference mode, without gradients of their parameters; returns the model."""
         for module in (*self.nets.values(), *(graph.module for graph in self.graphs.values())):
-            module.eval()
+            module.eval().requires_grad_(False)
         return self
 
 
@@ -87,11 +87,14 @@ class Architecture(Generic[C]):
         build: Config -> freshly initialized model. Random numbers come from torch's global generator.
         defaults: Sections of a recipe that are filled in where the recipe has none, such as the discriminator it is
             usually trained against: ``{"discriminator": {"name": "dcgan"}}``.
+        judged: (Config, model with a net ``"D"``) -> model, for architectures whose own graphs ask the discriminator;
+            none: it stays beside them.
     """
 
     Config: type[C]
     build: Callable[[C], Model]
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    judged: Callable[[C, Model], Model] | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class Average:
         """Follow one step of ``batch`` images, after which ``images_seen`` images were seen in all."""
         half_life = min(self._half_life, images_seen * RAMP_UP)
         decay = 0.5 ** (batch / half_life) if half_life > 0 else 0.0
-        torch._foreach_lerp_(*self._parameters, weight=1.0 - decay)
+        if self._parameters[0]:  # a distribution that is fitted has none
+            torch._foreach_lerp_(*self._parameters, weight=1.0 - decay)
         if self._buffers[0]:  # a net with group norm has none
             torch._foreach_copy_(*self._buffers)

@@ -21,7 +21,7 @@ def learning_rates(model: Model, section: TrainSection) -> dict[str, float]:
     """By net that has parameters. Nets that generate have their own rate, those that judge the other."""
     other = section.discriminator_learning_rate or section.learning_rate
     return {
-        name: section.learning_rate if name in model.averaged else other
+        name: other if name == "D" or name not in model.averaged else section.learning_rate
         for name, net in model.nets.items()
         if next(net.parameters(), None) is not None
     }

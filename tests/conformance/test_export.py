@@ -30,13 +30,20 @@ def build(name: str, options: Options) -> Model:
     return trained_looking(small_model(name, options)[0])
 
 
-@pytest.mark.parametrize(("name", "options"), MODEL_CASES)
-def test_an_exported_model_equals_its_network(name: str, options: Options, tmp_path: Path) -> None:
-    model = build(name, options)
+@pytest.fixture(scope="module", params=MODEL_CASES, ids=lambda case: case[0])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
+    """A model and the folder of its graphs. Tracing is what takes time here, so every case is traced once."""
+    model, folder = build(*request.param), tmp_path_factory.mktemp("exported")
     assert len(model.graphs) >= 2
+    for name, graph in model.graphs.items():
+        write_onnx(graph, graph.spec, folder / f"{name}.onnx")
+    return model, folder
+
+
+def test_an_exported_model_equals_its_network(exported: tuple[Model, Path]) -> None:
+    model, folder = exported
     for graph_name, graph in model.graphs.items():
-        path = tmp_path / f"{graph_name}.onnx"
-        write_onnx(graph, graph.spec, path)
+        path = folder / f"{graph_name}.onnx"
         operations = {node.op_type for node in onnx.load(path).graph.node}
         assert not {kind for kind in operations if kind.startswith(("Random", "Dropout", "Bernoulli", "Multinomial"))}
         entry = GraphFile(file=path.name, format="onnx", precision="fp32", spec=graph.spec)
@@ -55,15 +62,13 @@ def test_an_exported_model_equals_its_network(name: str, options: Options, tmp_p
             check_oracles(run_oracles(session, model.sampler, TOLERANCES["fp32"]), graph_name)
 
 
-@pytest.mark.parametrize(("name", "options"), MODEL_CASES)
-def test_every_graph_of_a_model_compiles_for_tensorrt_rtx(name: str, options: Options, tmp_path: Path) -> None:
-    model = build(name, options)
+def test_every_graph_of_a_model_compiles_for_tensorrt_rtx(exported: tuple[Model, Path]) -> None:
+    model, folder = exported
     target = TARGETS.load("tensorrt-rtx")
     for graph_name, graph in model.graphs.items():
-        path = tmp_path / f"{graph_name}.onnx"
-        write_onnx(graph, graph.spec, path)
+        path = folder / f"{graph_name}.onnx"
         entry = GraphFile(file=path.name, format="onnx", precision="fp32", spec=graph.spec)
         compiled = target.compile(path, entry, Plan(target="tensorrt-rtx"))
         assert compiled.format == "tensorrt-rtx"
-        assert (tmp_path / compiled.file).stat().st_size > 10_000
+        assert (folder / compiled.file).stat().st_size > 10_000
         assert compiled.arithmetic_layers

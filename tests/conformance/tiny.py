@@ -15,8 +15,16 @@ from gantools.verify.trials import trial_inputs
 Options = dict[str, Any]
 
 _STYLED: Options = {"latent": 8, "style": 8, "mapping_layers": 1, "channel_base": 256, "channel_max": 8}
+_WALKING: Options = {
+    "resolution": 8,
+    "channels": 1,
+    "rank": 4,
+    "steps": 3,
+    "tries": 2,
+    "constraints": [{"name": "brightness", "at_least": -0.5}],
+}
 
-# Model -> variants. The key "objective" names what it is trained with.
+# Model -> variants. The key "discriminator" names one that is not its usual one, "objective" what it is trained with.
 MODELS_SMALL: dict[str, list[Options]] = {
     "dcgan": [
         {"resolution": 32, "channels": 1, "latent": 8, "width": 4, "objective": "nonsaturating"},
@@ -33,6 +41,10 @@ MODELS_SMALL: dict[str, list[Options]] = {
     "vae": [
         {"resolution": 32, "channels": 1, "latent": 8, "width": 8, "objective": "elbo"},
         {"resolution": 64, "channels": 3, "latent": 8, "width": 8, "norm": "group", "depth": 1, "objective": "elbo"},
+    ],
+    "nmg": [
+        {**_WALKING, "kernel": "pcn", "step_size": 0.8, "value_range": "truncate", "objective": "gaussian"},
+        {**_WALKING, "corruption": 0.1, "discriminator": "mlp", "objective": "gaussian_judged"},
     ],
     "light": [{"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"}],
 }
@@ -55,6 +67,8 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "hinge": {"n_critic": 2, "r1_gamma": 1.0},
     "stylegan2": {"r2_gamma": 1.0, "mixing": 1.0, "augment": "ada"},
     "elbo": {"likelihood": "bernoulli", "beta": 2.0, "free_bits": 0.1, "warmup_steps": 10},
+    "gaussian": {"fit_every": 1},
+    "gaussian_judged": {"game": "hinge"},
 }
 MODEL_CASES = [(name, options) for name, several in MODELS_SMALL.items() for options in several]
 
@@ -72,11 +86,11 @@ def small_recipe(
 
 
 def small_model(name: str, options: Options) -> tuple[Model, Recipe]:
-    """A freshly initialized model of ``MODELS_SMALL`` with its usual discriminator made small."""
-    rest = {key: value for key, value in options.items() if key != "objective"}
+    """A freshly initialized model of ``MODELS_SMALL`` with its own or its usual discriminator made small."""
+    rest = {key: value for key, value in options.items() if key not in ("objective", "discriminator")}
     recipe = small_recipe({"name": name, **rest}, None, options["objective"])
-    if recipe.discriminator is not None:
-        usual = recipe.discriminator.name
+    usual = options.get("discriminator") or (recipe.discriminator and recipe.discriminator.name)
+    if usual:
         small = {"name": usual, **DISCRIMINATORS_SMALL[usual][0]}
         recipe = small_recipe({"name": name, **rest}, small, options["objective"])
     torch.manual_seed(0)

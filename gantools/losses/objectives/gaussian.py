@@ -1,0 +1,116 @@
+"""Fitting a normal distribution to images by maximum likelihood, and training a discriminator to tell its draws apart.
+
+The normal distribution of greatest likelihood has the moments of the data, so nothing is descended: every batch adds to
+sums, which are all that the fit depends on. One pass over the data is enough, and further ones change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from gantools.core.errors import RecipeError
+from gantools.core.spec import Frozen
+from gantools.losses.adversarial import HINGE, Game, nonsaturating_game
+from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A generator that is fitted to sums over images."""
+
+    def observe(self, images: Tensor) -> None:
+        """Add (batch, channels, height, width) float32 in [-1, 1], NCHW, to the sums."""
+        ...
+
+    def fit(self) -> None:
+        """Become the distribution of greatest likelihood for all that was observed."""
+        ...
+
+    def log_likelihood(self, images: Tensor) -> Tensor:
+        """Log-likelihood in nats, averaged over the values of an image: images -> (batch,) float32."""
+        ...
+
+
+class GaussianConfig(Frozen):
+    """Options of ``gaussian``.
+
+    Attributes:
+        fit_every: Steps between two fits while it trains: of the last one are the reported likelihood and what a
+            discriminator sees. A generator that is used is always fitted to everything it has seen.
+    """
+
+    fit_every: int = Field(default=50, ge=1)
+
+
+class JudgedGaussianConfig(GaussianConfig):
+    """Options of ``gaussian_judged``.
+
+    Attributes:
+        game: The discriminator's loss.
+    """
+
+    game: Literal["nonsaturating", "hinge"] = "nonsaturating"
+
+
+class GaussianFit(Objective):
+    """Net ``"G"``, which is ``Fitted``; and with a game ``"D"``, against draws of the last fit. Phases: fit [, D].
+
+    Args:
+        config: Its options.
+        game: What ``"D"`` is trained on; none: there is no such phase.
+    """
+
+    state: Mapping[str, Tensor] = {}
+
+    def __init__(self, config: GaussianConfig, game: Game | None = None) -> None:
+        self.config, self.game = config, game
+        self.phases = (Phase("fit", updates=()), *([Phase("D", updates=("D",))] if game else []))
+
+    def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:  # noqa: ARG002
+        """The loss of a phase; see ``Objective``. The likelihood is of images that the fit has not seen yet."""
+        generator = _fitted(nets["G"])
+        if phase.name == "D":
+            return self._discriminator(nets, batch)
+        with torch.no_grad():
+            likelihood = generator.log_likelihood(batch.real).mean()
+            generator.observe(batch.real)
+            if (batch.step + 1) % self.config.fit_every == 0:
+                generator.fit()
+        return Loss(None, {"G.log_likelihood": likelihood})
+
+    def check(self, nets: Nets) -> None:
+        """Refuse a generator that has no sums."""
+        _fitted(nets["G"])
+
+    def _discriminator(self, nets: Nets, batch: Batch) -> Loss:
+        assert self.game is not None
+        with torch.no_grad():
+            draws = nets["G"](batch.noise["latent"])
+        of_real, of_fake = nets["D"](batch.real), nets["D"](draws)
+        real, fake = self.game.real(of_real), self.game.fake(of_fake)
+        with torch.no_grad():
+            accuracy = ((of_real > 0).float().mean() + (of_fake < 0).float().mean()) / 2
+        return Loss(real + fake, {"D.real": real.detach(), "D.fake": fake.detach(), "D.accuracy": accuracy})
+
+
+def _fitted(generator: nn.Module) -> Fitted:
+    if not isinstance(generator, Fitted):
+        raise RecipeError(
+            f"the objectives 'gaussian' and 'gaussian_judged' fit sums over images, and the generator "
+            f"{type(generator).__name__} of the model keeps none.",
+            hint="set model.name=nmg, or objective.name=nonsaturating",
+        )
+    return generator
+
+
+def _judged(config: JudgedGaussianConfig) -> GaussianFit:
+    return GaussianFit(config, HINGE if config.game == "hinge" else nonsaturating_game(0.0))
+
+
+gaussian = ObjectiveRow(GaussianConfig, GaussianFit, nets=("G",))
+gaussian_judged = ObjectiveRow(JudgedGaussianConfig, _judged, nets=("G", "D"))

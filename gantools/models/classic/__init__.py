@@ -1,0 +1,1 @@
+"""Generators that are fitted in closed form instead of learned by descent."""
