@@ -3,22 +3,20 @@
 The target is the normal distribution cut off by the constraints. A step draws nu ~ N(0, I) and moves on the ellipse
 through the state and nu (``gantools.models.classic.ellipse``):
 
-- ``elliptical``: by an angle drawn uniformly from the arc that the constraints allow. Seen from the new state the arc
-  is the same, so the move is reversible, and none is refused. What has no closed form along the ellipse (a discriminator,
+- ``elliptical``: by an angle drawn uniformly from the arc that the constraints allow. Seen from the new state it is the
+  same arc, so the move is reversible, and none is refused. What has no closed form along the ellipse (a discriminator,
   sums of clipped values) is tried: a refused angle shrinks the arc, for a fixed number of tries.
 - ``pcn``: by one fixed angle, refused where a constraint does not hold there. This is the preconditioned Crank-Nicolson
   proposal (Cotter et al., "MCMC methods for functions", Statistical Science 2013).
 
 A state that violates a constraint is corrected at the beginning of each step: by drawing it towards the mean into the
 ball of a least likelihood, by reflection at the walls of the range, and by the shortest step, in the distribution's own
-metric, onto the linear constraint that is violated most. And no move may make the worst violation worse. Both leave a
-state alone that violates none, and such a state leads to others of its kind: from there on the walk is the reversible
-one.
+metric, onto the linear constraint that is violated most. A move from it has to lessen the worst violation. A state that
+violates none is left alone and leads to others of its kind: from there on the walk is the reversible one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import asin, sqrt
 from typing import Literal
@@ -35,7 +33,9 @@ Kernel = Literal["elliptical", "pcn"]
 ValueRange = Literal["clip", "truncate"]
 Kind = Literal["range", "linear", "ball", "score"]
 ALL: tuple[Kind, ...] = ("range", "linear", "ball", "score")
-Carried = tuple[Tensor, Tensor, Tensor, Tensor]
+# A state: e (batch, size), which is N(0, I) before the constraints; x - mean (batch, size); moves so far and mixing so
+# far (batch,); and the settings, which stay: OpenVINO reads no Scan whose body looks at a value computed outside.
+Carried = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 # Walls are built this far inside the bounds, so that rounding does not carry a state over them.
 _MARGIN = 1e-4
 # A correction onto a clipped form divides by the share of it that still moves, but by no less than this.
@@ -92,6 +92,7 @@ class Walk(nn.Module):
         super().__init__()
         self.gaussian, self.discriminator = gaussian, discriminator
         self.options, self.inputs, self.bounds = options, inputs, bounds
+        self.settings = ("low", "high", "radius", *bounds, *(["threshold"] if discriminator is not None else []))
         self.register_buffer("rows", rows * signs[:, None], persistent=False)
         self.register_buffer("signs", signs, persistent=False)
 
@@ -107,49 +108,51 @@ class Walk(nn.Module):
         if not torch.compiler.is_exporting():
             self.gaussian.settle()
         given = dict(zip(self.inputs, values, strict=True))
-        trip = Trip(self, given)
-        white = given["latent"]
-        state: Carried = (
-            white,
-            self.gaussian.colour(white),
-            torch.zeros_like(white[:, 0]),
-            torch.zeros_like(white[:, 0]),
-        )
+        white, settings = given["latent"], torch.stack([given[name] for name in self.settings], 1)
+        none = torch.zeros_like(white[:, 0])
+        state: Carried = (white, self.gaussian.colour(white), none, none.clone(), settings)
         noise, uniforms = given["steps_noise"].transpose(0, 1), given["uniforms"].transpose(0, 1)
         if torch.compiler.is_exporting():
-            state, _ = scan(trip.step, state, (noise, uniforms))
+            state, _ = scan(self._step, state, (noise, uniforms))
         else:  # the same without its compilation, which takes seconds
             for drawn in zip(noise, uniforms, strict=True):
-                state, _ = trip.step(state, drawn)
-        white, centered, accepted, mixing = state
+                state, _ = self._step(state, drawn)
+        white, centered, accepted, mixing, _ = state
         vectors = self.gaussian.mean + centered
         if "corruption" in given:
             noisy = self.gaussian.mean + self.gaussian.deviation() * given["corruption_noise"]
             vectors = torch.where(given["corruption_uniforms"] < given["corruption"][:, None], noisy, vectors)
-        violation = trip.violation(vectors, white.square().sum(1).sqrt(), ALL, margin=0.0)
-        image = self.gaussian.space.decode(trip.shown(vectors))
+        rules = Rules(self, settings)
+        violation = rules.violation(vectors, white.square().sum(1).sqrt(), ALL, margin=0.0)
+        image = self.gaussian.space.decode(rules.shown(vectors))
         steps = self.options.steps
         return image, accepted / steps, mixing / steps, violation
 
+    def _step(self, state: Carried, drawn: tuple[Tensor, Tensor]) -> tuple[Carried, Tensor]:
+        """See ``Rules.step``."""
+        *_, settings = state
+        moved, angle = Rules(self, settings).step(state, drawn)
+        return moved, angle
 
-class Trip:
-    """A call of ``Walk``: its constraints as tensors, and a step under them.
+
+class Rules:
+    """The constraints of a call as tensors, and a step under them.
 
     Args:
-        walk: Whose.
-        given: Its inputs by name.
+        walk: What is called.
+        settings: (batch, settings) float32, in the order of ``walk.settings``.
     """
 
-    def __init__(self, walk: Walk, given: Mapping[str, Tensor]) -> None:
+    def __init__(self, walk: Walk, settings: Tensor) -> None:
         gaussian, options = walk.gaussian, walk.options
         self.gaussian, self.options, self.discriminator = gaussian, options, walk.discriminator
         self.mean, self.rows = gaussian.mean, walk.rows
-        self.low, self.high, self.radius = given["low"], given["high"], given["radius"] * sqrt(gaussian.space.size)
-        self.threshold = given.get("threshold")
+        self.low, self.high, self.radius = settings[:, 0], settings[:, 1], settings[:, 2] * sqrt(gaussian.space.size)
+        self.threshold = None if walk.discriminator is None else settings[:, -1]
         self.truncates = options.value_range == "truncate"
         self.constrained = len(walk.bounds) > 0
         if self.constrained:
-            self.limits = torch.stack([given[name] for name in walk.bounds], 1) * walk.signs
+            self.limits = settings[:, 3 : 3 + len(walk.bounds)] * walk.signs
             # A form moves by |pulled|^2 for a step of ``pulled`` on e, which is ``shifted`` on x.
             self.pulled = gaussian.pull(walk.rows)
             self.shifted = gaussian.colour(self.pulled)
@@ -195,13 +198,13 @@ class Trip:
         """Correct, then move.
 
         Args:
-            state: e (batch, size) N(0, I) before the constraints; x - mean (batch, size); moves so far; mixing so far.
+            state: See ``Carried``.
             drawn: nu (batch, size) N(0, 1), uniforms (batch, tries).
 
         Returns:
             The next state, and something for ``scan`` to stack.
         """
-        white, centered, accepted, mixing = state
+        white, centered, accepted, mixing, settings = state
         noise, uniforms = drawn
         white, centered = self._corrected(white, centered)
         toward = self.gaussian.colour(noise)
@@ -221,7 +224,9 @@ class Trip:
             cosine, sine = torch.cos(angle), torch.sin(angle)
             tried = self.mean + centered * cosine[:, None] + toward * sine[:, None]
             distance = (here * cosine**2 + 2 * mixed * cosine * sine + there * sine**2).clamp_min(0).sqrt()
-            better = self.violation(tried, distance, self.tried, margin=_MARGIN) <= worst
+            then = self.violation(tried, distance, self.tried, margin=_MARGIN)
+            # Better by more than rounding: where clipping makes a demand impossible, whole regions are equally bad.
+            better = (then <= 0) | (then < worst - _MARGIN)
             found = torch.where((found == 0) & better, angle, found)
         cosine, sine = torch.cos(found), torch.sin(found)
         moved: Carried = (
@@ -229,6 +234,7 @@ class Trip:
             centered * cosine[:, None] + toward * sine[:, None],
             accepted + (found != 0).float(),
             mixing + (1 - cosine) / 2,
+            settings.clone(),
         )
         return moved, angle.clone()
 
