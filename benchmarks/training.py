@@ -7,8 +7,9 @@ loop. ``training_loops.py`` has the plain loop and ours, ``training_peers.py`` t
 measured in several settings, so that what precision gives can be told from what the loop gives:
 
 - ``fp32``: as its documentation has it, float32 and PyTorch's default layout and Adam.
-- ``fp32 tuned``, ``bf16 tuned``: what a user can do to it from outside: channels_last, fused Adam, autocast around a
-  step. Ours is always tuned.
+- ``bf16``: the same with autocast around a step.
+- ``fp32 tuned``, ``bf16 tuned``: with what else a user can do to it from outside: channels_last and fused Adam. Ours is
+  always tuned.
 - ``fp32 compiled``, ``bf16 compiled`` (only with ``--settings``): with ``torch.compile`` of the networks as well.
 
 Progress goes to stderr, one JSON document to stdout, and with ``--record`` one line to a file. How, and what is not
@@ -43,7 +44,7 @@ from gantools.train.choices import choose_precision
 from gantools.train.quality import Scorer
 
 SECTIONS = ("throughput", "memory", "kid", "cost")
-DEFAULT_SETTINGS = ("fp32", "fp32 tuned", "bf16 tuned")
+DEFAULT_SETTINGS = ("fp32", "fp32 tuned", "bf16", "bf16 tuned")
 
 
 def variants_of(trainers: Sequence[str], settings: Sequence[str]) -> list[Variant]:

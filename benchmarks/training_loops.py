@@ -52,6 +52,7 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     "fp32": Setting("fp32", tuned=False),
     "fp32 tuned": Setting("fp32"),
+    "bf16": Setting("bf16", tuned=False),
     "bf16 tuned": Setting("bf16"),
     "fp32 compiled": Setting("fp32", compiled=True),
     "bf16 compiled": Setting("bf16", compiled=True),
@@ -220,6 +221,7 @@ class Ours(Loop):
         recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update=how)})
         fabric = start_fabric(recipe, devices=1, nodes=1, accelerator="cpu")
         self.learner, self.terms, self.finished = Learner(recipe, fabric), Terms(), 0
+        self.learner.compile(enabled=setting.compiled)
         self.draws = Draws(
             data,
             self.learner.model,
@@ -235,8 +237,8 @@ class Ours(Loop):
     def run(self, steps: int) -> float:
         """See ``Loop``."""
         learner = self.learner
-        started = time.perf_counter()
-        with self.draws as draws, kept_memory():
+        with kept_memory(), self.draws as draws:
+            started = time.perf_counter()
             for step in range(self.finished, self.finished + steps):
                 due = learner.due(step)
                 batch = draws.batch(step, tuple(phase.name for phase in due))
@@ -245,8 +247,9 @@ class Ours(Loop):
                 learner.average((step + 1) * self.batch)
                 if (step + 1) % LOOK_EVERY == 0:
                     means(self.terms.take())
+            seconds = time.perf_counter() - started
         self.finished += steps
-        return time.perf_counter() - started
+        return seconds
 
     @property
     def generators(self) -> Mapping[str, Model]:
