@@ -117,7 +117,13 @@ def choose_compile(recipe: Recipe, learner: Learner, draws: Draws, fabric: Fabri
         return "off", f"the training takes about {_duration(whole_s)}, and trying pays above {_duration(least_s)}"
     started = time.perf_counter()
     learner.compile(enabled=True)
-    steps_s(learner, draws, _TIMED_STEPS)
+    try:
+        steps_s(learner, draws, _TIMED_STEPS)
+    except RuntimeError as err:
+        if fabric.world_size > 1:  # the others are waiting within a step
+            raise
+        learner.begin_again()
+        return "off", f"compiling failed: {str(err).splitlines()[0]}"
     compiling_s = time.perf_counter() - started - eager_s * _TIMED_STEPS
     ratios = []
     for _ in range(_TIMED_ROUNDS):

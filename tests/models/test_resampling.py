@@ -60,3 +60,16 @@ def test_it_has_nothing_to_learn_and_nothing_to_save() -> None:
 def test_both_directions_at_once_are_refused() -> None:
     with pytest.raises(ValueError, match="either up or down"):
         Resample(1, up=2, down=2)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_under_autocast_on_a_cpu_the_filter_is_computed_in_float32(direction: str) -> None:
+    """In bfloat16 it would take ten times as long. What comes out has the type of what came in."""
+    resample = Resample(4, up=2, gain=4.0) if direction == "up" else Resample(4, down=2)
+    maps = torch.randn(2, 4, 8, 8).bfloat16().requires_grad_(True)
+    with torch.autocast("cpu", torch.bfloat16):
+        results = resample(maps)
+    assert results.dtype == torch.bfloat16
+    assert torch.equal(results, resample(maps.float()).bfloat16())
+    (gradient,) = torch.autograd.grad(results.float().sum(), maps)
+    assert gradient.dtype == torch.bfloat16

@@ -89,6 +89,22 @@ def test_compiling_is_tried_in_long_trainings_and_kept_where_it_pays(
     assert why in reason
 
 
+def test_networks_that_cannot_be_compiled_are_trained_eager(
+    make_recipe: MakeRecipe, fabric: Fabric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(learner: Learner, draws: Draws, steps: int) -> float:
+        if learner.compiled:
+            raise RuntimeError("no kernel for this\nmore of it")
+        return float(steps)
+
+    recipe = make_recipe(train__steps=10000)
+    monkeypatch.setattr(nn.Module, "compile", lambda net, **_: None)
+    monkeypatch.setattr(choices, "missing_compiler", lambda device: None)
+    monkeypatch.setattr(choices, "steps_s", fails)
+    found = choose_compile(recipe, Learner(recipe, fabric), object(), fabric)  # type: ignore[arg-type]
+    assert found == ("off", "compiling failed: no kernel for this")
+
+
 def test_without_a_compiler_a_training_runs_eager_or_says_what_is_missing(
     tmp_path: Path, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

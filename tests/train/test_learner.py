@@ -51,3 +51,28 @@ def test_an_objective_that_does_not_fit_the_model_is_refused(
     monkeypatch.setitem(OBJECTIVES._rows, "coding", f"{__name__}:with_encoder")
     with pytest.raises(RecipeError, match=r"'coding' trains G, D, E, and the model 'dcgan' has no E"):
         Learner(make_recipe(objective__name="coding"), fabric)
+
+
+def test_dropout_draws_from_the_step_and_not_from_what_happened_before(make_recipe: MakeRecipe, fabric: Fabric) -> None:
+    batch = Batch(torch.rand(8, 1, 32, 32) * 2 - 1, {"latent": torch.randn(8, 8)})
+    results = []
+    for seed, step in [(1, 0), (2, 0), (1, 1)]:
+        learner = Learner(make_recipe(discriminator__dropout=0.5), fabric)
+        torch.manual_seed(seed)
+        learner.update(learner.objective.phases[0], batch, generator(0, "D", step))
+        left = torch.rand(1)
+        assert torch.equal(left, torch.rand(1, generator=torch.Generator().manual_seed(seed))), "it takes none of them"
+        results.append(weights(learner, "D"))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+def test_nets_that_nothing_updates_any_more_need_no_gradients(make_recipe: MakeRecipe, fabric: Fabric) -> None:
+    learner = Learner(make_recipe(), fabric)
+    batch = Batch(torch.rand(8, 1, 32, 32) * 2 - 1, {"latent": torch.randn(8, 8)}, due=("D", "G"))
+    wanted = []
+    for phase in learner.objective.phases:
+        learner.update(phase, batch, generator(0, phase.name, 0))
+        nets = learner.model.nets
+        wanted.append({name: all(weight.requires_grad for weight in nets[name].parameters()) for name in nets})
+    assert wanted == [{"G": True, "D": True}, {"G": True, "D": False}], "G's images serve both phases"
