@@ -42,8 +42,6 @@ FLOOR = "floor.json"
 FRESH = range(1_000_000, 1_000_000 + SAMPLES)  # seeds that no score during a training used
 METRICS = ("fid", "kid", "precision", "recall")
 _DCGAN = {"name": "dcgan", "resolution": RESOLUTION, "channels": 1, "latent": 64, "width": 32}
-_RESNET = {"name": "sngan", "resolution": RESOLUTION, "channels": 1, "latent": 64, "width": 32}
-_TTUR = {"learning_rate": 2e-4, "discriminator_learning_rate": 4e-4, "betas": [0.0, 0.9]}
 
 ROWS: dict[str, dict[str, Any]] = {
     "dcgan": {
@@ -65,21 +63,20 @@ ROWS: dict[str, dict[str, Any]] = {
         "train": {"learning_rate": 5e-4, "betas": [0.0, 0.9]},
     },
     "sngan": {
-        "model": _DCGAN,
-        "discriminator": {"name": "dcgan", "width": 32, "norm": "spectral"},
-        "objective": {"name": "hinge"},
-        "train": {"learning_rate": 5e-4, "discriminator_learning_rate": 1e-3, "betas": [0.5, 0.99]},
-    },
-    "sngan-resnet": {
-        "model": _RESNET,
+        "model": {"name": "sngan", "resolution": RESOLUTION, "channels": 1, "latent": 64, "width": 32},
         "discriminator": {"name": "resnet", "width": 32},
         "objective": {"name": "hinge"},
-        "train": _TTUR,
+        "train": {"learning_rate": 1e-3, "betas": [0.0, 0.9], "score_every": 250},
     },
     "vae": {
         "model": {"name": "vae", "resolution": RESOLUTION, "channels": 1, "latent": 16, "width": 32},
         "objective": {"name": "elbo", "beta": 4.0},
         "train": {"learning_rate": 1e-3, "betas": [0.9, 0.999]},
+    },
+    "nmg": {  # one pass over the images is all there is to learn
+        "model": {"name": "nmg", "resolution": RESOLUTION, "channels": 1, "rank": 128, "steps": 1},
+        "objective": {"name": "gaussian"},
+        "train": {"steps": 235, "batch": 256, "score_every": 235},
     },
 }
 

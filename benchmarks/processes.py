@@ -4,7 +4,7 @@
 
 Each process computes with one thread. One process has the whole batch; two have half of it each (strong scaling) or all
 of it each (weak scaling), and average their gradients through gloo. Seconds are of the clock and, beside them, of the
-processor, which other programs on the machine do not change. The model is that of examples/07_many_processes: the
+processor, which other programs on the machine do not change. The model is that of examples/05_many_processes: the
 compute of a step is shared, and each phase waits once for
 
     2 (p - 1) / p * bytes / bandwidth + latency
@@ -156,7 +156,7 @@ def _all_reduce_s(values: int) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("recipe", type=Path, nargs="?", default=ROOT / "examples/07_many_processes/recipe.toml")
+    parser.add_argument("recipe", type=Path, nargs="?", default=ROOT / "examples/05_many_processes/recipe.toml")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--as", dest="role", help=argparse.SUPPRESS)

@@ -9,7 +9,7 @@ from gantools.train import PARTS
 
 ROOT = Path(gantools.__file__).parent.parent
 phase_bytes = runpy.run_path(str(ROOT / "benchmarks/processes.py"))["phase_bytes"]
-PAGE = ROOT / "examples/07_many_processes/README.md"
+PAGE = ROOT / "examples/05_many_processes/README.md"
 
 
 def row(path: Path) -> str:
