@@ -22,9 +22,10 @@ def row(path: Path) -> str:
     return f"| `{path.relative_to(ROOT / 'examples')}` | {recipe.train.batch} | {', '.join(cells)} | {mean:.3g} |"
 
 
-def test_the_gradients_of_every_adversarial_recipe_are_those_of_the_table() -> None:
+def test_the_gradients_of_every_recipe_that_has_any_are_those_of_the_table() -> None:
     shown = [line for line in PAGE.read_text().splitlines() if line.startswith("| `") and ".toml" in line]
     paths = [ROOT / "examples" / line.split("`")[1] for line in shown]
-    assert len(shown) >= 10
-    assert set((ROOT / "examples/recipes").glob("*.toml")) <= set(paths), "every recipe of the literature has a row"
+    assert len(shown) >= 15
+    published = set((ROOT / "examples/recipes").glob("*.toml")) - {ROOT / "examples/recipes/nmg-32.toml"}
+    assert published <= set(paths), "every recipe of the literature has a row, but for the one that descends nothing"
     assert shown == [row(path) for path in paths]
