@@ -31,6 +31,7 @@ name = "nonsaturating"
 steps = 100000
 batch = 8
 sample_every = 0
+compile = "off"
 [evaluate]
 every = 0
 """
