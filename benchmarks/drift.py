@@ -3,9 +3,10 @@
     python benchmarks/drift.py --out /tmp/drift [--steps 3000] [--seeds 0,1,2]
 
 Published logs of DCGAN have its FID go from 49 after 42,000 steps to 137 after 200,000 (StudioGAN's). Here the same
-happens in minutes: a DCGAN with large steps, whose discriminator has no norm and no penalty, on 1,797 digits. Each seed is trained twice, with ``safety`` off and on. Three generators are scored on seeds that no score
-during the training saw: the last one of the first training, which is what a trainer ships that keeps the newest; its
-best by KID; and what the second training ships. Steps that were undone count as work in ``steps_taken``.
+happens in minutes: a DCGAN with large steps, whose discriminator has no norm and no penalty, on 1,797 digits. Each seed
+is trained twice, with ``safety`` off and on. Three generators are scored on seeds that no score during the training
+saw: the last one of the first training, which is what a trainer ships that keeps the newest; its best by KID; and what
+the second training ships. Steps that were undone count as work in ``steps_taken``.
 """
 
 from __future__ import annotations
