@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from gantools.bench.environment import LoadWatch, environment
 from gantools.core.events import Event, Progress
@@ -34,6 +35,7 @@ from gantools.core.recipe import resolve_recipe
 from gantools.data import open_images
 from gantools.metrics.features import load_extractor
 from gantools.metrics.reference import chosen, reference_rows
+from gantools.train.choices import choose_precision
 from gantools.verify.evaluate import evaluate
 
 DATA, TEST, RESOLUTION = "dataset:fashion-mnist", "dataset:fashion-mnist:test", 32
@@ -81,11 +83,19 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 
 
-def recipe_of(row: str, seed: int) -> dict[str, Any]:
+def recipe_of(row: str, seed: int, precision: str) -> dict[str, Any]:
     """The recipe of a training, as data."""
     parts = {key: dict(value) for key, value in ROWS[row].items()}
     every = parts["train"].pop("score_every", 500)
-    loop = {"steps": 10**6, "batch": 64, "ema_half_life_images": 10_000, "keep": 1, "seed": seed, "sample_every": 0}
+    loop: dict[str, Any] = {
+        "steps": 10**6,
+        "batch": 64,
+        "ema_half_life_images": 10_000,
+        "keep": 1,
+        "seed": seed,
+        "sample_every": 0,
+    }
+    loop |= {"precision": precision, "compile": "off"}
     return {
         "name": row,
         **parts,
@@ -95,16 +105,14 @@ def recipe_of(row: str, seed: int) -> dict[str, Any]:
     }
 
 
-def train_one(row: str, seed: int, out: Path, cpu_seconds: float) -> dict[str, Any]:
+def train_one(row: str, seed: int, out: Path, cpu_seconds: float, precision: str) -> dict[str, Any]:
     """Train until the CPU time of this process is spent, then score the best checkpoint. To be run in a new process."""
-    import torch
-
     from gantools.train import PARTS, train
     from gantools.train.checkpoint import load_checkpoint
     from gantools.train.quality import sample
 
     torch.set_num_threads(1)
-    recipe = resolve_recipe(recipe_of(row, seed), row, PARTS)
+    recipe = resolve_recipe(recipe_of(row, seed, precision), row, PARTS)
     extractor = load_extractor(EXTRACTOR)
     # Decoding images and looking at the real ones is done once for all trainings, and is in no budget.
     seen = open_images(DATA, resolution=RESOLUTION, channels=1, fit="pad")
@@ -161,7 +169,9 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def run_all(rows: list[str], seeds: list[int], out: Path, cpu_seconds: float, jobs: int, record: Path) -> None:
+def run_all(
+    rows: list[str], seeds: list[int], out: Path, cpu_seconds: float, jobs: int, record: Path, precision: str
+) -> None:
     """Train whatever is missing, ``jobs`` at a time, seed by seed so that a stop leaves whole rows."""
 
     def one(job: tuple[int, str]) -> None:
@@ -176,7 +186,7 @@ def run_all(rows: list[str], seeds: list[int], out: Path, cpu_seconds: float, jo
         watch = LoadWatch()
         with (folder / "log.txt").open("w") as log:
             done = subprocess.run(
-                [*words, "--cpu-seconds", str(cpu_seconds)],
+                [*words, "--cpu-seconds", str(cpu_seconds), "--precision", precision],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -248,12 +258,14 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--rows", default=",".join(ROWS))
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--precision", choices=("fp32", "bf16"), help="of all trainings; none: what is faster here")
     parser.add_argument("--record", type=Path, default=Path(__file__).parent / "results" / "image_quality.jsonl")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
     numbers = [int(seed) for seed in given.seeds.split(",")]
     if given.one:
-        print(json.dumps(train_one(given.one, numbers[0], given.out, given.cpu_seconds)))
+        print(json.dumps(train_one(given.one, numbers[0], given.out, given.cpu_seconds, given.precision)))
     else:
-        run_all(given.rows.split(","), numbers, given.out, given.cpu_seconds, given.jobs, given.record)
+        fast = given.precision or choose_precision(torch.device("cpu"))[0]
+        run_all(given.rows.split(","), numbers, given.out, given.cpu_seconds, given.jobs, given.record, fast)
         show(given.out, given.cpu_seconds)
