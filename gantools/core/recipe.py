@@ -69,6 +69,8 @@ class TrainSection(Frozen):
             faster in, which is settled when the training begins and kept when it is resumed.
         compile: Whether ``torch.compile`` makes kernels of the networks. ``auto``: where measuring at the start says
             that it saves more time than it costs; settled and kept as ``precision``.
+        start_from: A run folder or one of its checkpoints, whose averaged nets the training begins with, wherever the
+            model has a net of the same name; none: it begins with random ones. Read once, when the training begins.
         seed: Start of every random stream of the training.
         sample_every: Steps between sample grids; 0: none.
         checkpoint_every: Steps between checkpoints; the last step always makes one.
@@ -83,6 +85,7 @@ class TrainSection(Frozen):
     ema_half_life_images: int = Field(default=5000, ge=0)
     precision: Literal["auto"] | TrainPrecision = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
+    start_from: str | None = None
     seed: int = Field(default=0, ge=0)
     sample_every: int = Field(default=500, ge=0)
     checkpoint_every: int = Field(default=500, ge=1)
