@@ -207,7 +207,7 @@ class Learner:
         for name in self.origin.nets:
             weights = self.model.nets[name].state_dict()
             self.averaged.nets[name].load_state_dict(weights)
-            self._copied[name] = {key: tensor.clone() for key, tensor in weights.items()}
+            self._copied[name] = {key: tensor.to("cpu", copy=True) for key, tensor in weights.items()}
 
     def begin_again(self) -> None:
         """Become what was built, and begun with."""
