@@ -129,7 +129,7 @@ def test_the_recipe_holds_what_is_usual_for_latents() -> None:
         ({"autoencoder": None, "low": -2.0}, r"low and high must be in \[-1, 1\], got -2 and 1"),
         ({"autoencoder": None, "resolution": 128}, "resolution must be at most 64 without an autoencoder, got 128"),
         ({"resolution": 48}, "model.autoencoder.resolution: input should be 32, 64 or 128, got 48"),
-        ({"autoencoder": {"depht": 1}}, "model.autoencoder.depht: unknown key"),
+        ({"autoencoder": {"depht": 1}}, "model.autoencoder.depht: unknown key; did you mean 'depth'"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options: Any, message: str) -> None:
