@@ -20,6 +20,8 @@ from typing import Any
 import onnx
 
 from gantools.bench.environment import environment
+from gantools.core.artifact import Artifact
+from gantools.core.errors import GantoolsError
 from gantools.core.recipe import resolve_recipe
 from gantools.export.onnx import export
 from gantools.optimize.optimize import optimize
@@ -58,18 +60,7 @@ def measure(resolution: int, out: Path) -> dict[str, Any]:
     nodes = onnx.load(path).graph.node
     engines = {}
     for precision in ("fp32", "fp16"):
-        started = time.perf_counter()
-        built = optimize(
-            artifact, Plan.model_validate({"target": "tensorrt-rtx", "precision": precision}), out / precision
-        )
-        engines[precision] = {
-            "seconds": time.perf_counter() - started,
-            "bytes": {
-                name: (built.folder / graph.file).stat().st_size for name, graph in built.manifest.graphs.items()
-            },
-            "layers": {name: graph.arithmetic_layers for name, graph in built.manifest.graphs.items()},
-            "notes": built.manifest.steps[-1].notes,
-        }
+        engines[precision] = _compiled(artifact, precision, out / precision)
     return {
         "schema": 1,
         "benchmark": "stylegan2_export",
@@ -85,6 +76,22 @@ def measure(resolution: int, out: Path) -> dict[str, Any]:
     }
 
 
+def _compiled(artifact: Artifact, precision: str, out: Path) -> dict[str, Any]:
+    """What the compiler made, or why there is nothing."""
+    started = time.perf_counter()
+    try:
+        built = optimize(artifact, Plan.model_validate({"target": "tensorrt-rtx", "precision": precision}), out)
+    except GantoolsError as err:
+        return {"refused": err.message}
+    graphs = built.manifest.graphs
+    return {
+        "seconds": time.perf_counter() - started,
+        "bytes": {name: (built.folder / graph.file).stat().st_size for name, graph in graphs.items()},
+        "layers": {name: graph.arithmetic_layers for name, graph in graphs.items()},
+        "notes": built.manifest.steps[-1].notes,
+    }
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--resolutions", default="64,128,256")
@@ -96,4 +103,5 @@ if __name__ == "__main__":
         with given.record.open("a") as file:
             file.write(json.dumps(found) + "\n")
         worst = {one["graph"]: one["max_abs"] for one in found["parity"]}
-        print(f"{size}: {found['parameters']:,} parameters, largest difference {worst}, {found['custom_operators']}")
+        engines = {name: one.get("refused", "compiled") for name, one in found["tensorrt_rtx"].items()}
+        print(f"{size}: {found['parameters']:,} parameters, largest difference {worst}, {engines}")

@@ -11,7 +11,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -69,6 +69,8 @@ class TrainSection(Frozen):
             faster in, which is settled when the training begins and kept when it is resumed.
         compile: Whether ``torch.compile`` makes kernels of the networks. ``auto``: where measuring at the start says
             that it saves more time than it costs; settled and kept as ``precision``.
+        start_from: A run folder or one of its checkpoints, whose averaged nets the training begins with, wherever the
+            model has a net of the same name; none: it begins with random ones. Read once, when the training begins.
         seed: Start of every random stream of the training.
         sample_every: Steps between sample grids; 0: none.
         checkpoint_every: Steps between checkpoints; the last step always makes one.
@@ -83,6 +85,7 @@ class TrainSection(Frozen):
     ema_half_life_images: int = Field(default=5000, ge=0)
     precision: Literal["auto"] | TrainPrecision = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
+    start_from: str | None = None
     seed: int = Field(default=0, ge=0)
     sample_every: int = Field(default=500, ge=0)
     checkpoint_every: int = Field(default=500, ge=1)
@@ -256,9 +259,11 @@ def _sentence(item: Any, model: type[BaseModel], prefix: tuple[str, ...]) -> str
 def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
     for part in location:
         annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        kinds = (annotation, *get_args(annotation))  # a section that may be absent is one of two kinds
+        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not sections:
             return []
-        model = annotation
+        model = sections[0]
     return list(model.model_fields)
 
 

@@ -39,6 +39,7 @@ class Model:
         output: Its size.
         averaged: Names of the nets of which a moving average ships: the generating ones.
         classes: How many classes the inputs ``label`` tell apart; 0: there are none.
+        frozen: Names of the nets that have learned before, in another training, and stay as they are.
     """
 
     nets: dict[str, nn.Module]
@@ -48,6 +49,7 @@ class Model:
     output: ImageOutput
     averaged: tuple[str, ...]
     classes: int = 0
+    frozen: tuple[str, ...] = ()
 
     def with_net(self, name: str, net: nn.Module, graphs: Mapping[str, ExportGraph]) -> Model:
         """The same model with one net more, and the graphs that are made of it."""

@@ -38,6 +38,22 @@ Which = Literal["best", "last"] | int
 Tensors = dict[str, Tensor]
 
 
+class Origin(Frozen):
+    """Where nets came from that a training began with.
+
+    Attributes:
+        source: What the recipe calls it.
+        step: Finished steps of that checkpoint.
+        digest: Hex digest of that checkpoint, as ``Checkpoint.digest``.
+        nets: Which nets.
+    """
+
+    source: str
+    step: int
+    digest: str
+    nets: tuple[str, ...]
+
+
 class State(Frozen):
     """What ``state.json`` holds.
 
@@ -48,6 +64,7 @@ class State(Frozen):
         quality: The scores at this step, or none.
         classes: Names of the classes of the training images; empty for a model without classes.
         memory: What is remembered of how the training went, and the course that it is on.
+        origin: Of the nets that the training began with; none: all were random.
         recipe: The resolved recipe.
     """
 
@@ -58,6 +75,7 @@ class State(Frozen):
     quality: dict[str, Any] | None = None
     classes: tuple[str, ...] = ()
     memory: Memory = Memory()
+    origin: Origin | None = None
     recipe: Recipe
 
 

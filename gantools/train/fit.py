@@ -41,6 +41,8 @@ def fit(
 
     def look() -> tuple[Beginning, ImageSet]:
         beginning = check_run(out, recipe, resume=resume)
+        if not beginning.checkpoint:
+            learner.start_from()
         images = _open_images(recipe, learner.model, on_event)
         _check_images(beginning, images, recipe)
         return beginning, images
@@ -66,6 +68,8 @@ def fit(
         write_recipe(out, recipe)
         story = Story(out, on_event)
         story.begin(out, fabric, beginning.step, beginning.memory.attempt)
+        if learner.origin and not beginning.checkpoint:
+            story.start_from(learner.origin)
         return Recorder(out, recipe, beginning, learner, images, fabric.device, story, on_event)
 
     with StopRequest() as stop, noticing_lost_processes(out), kept_memory(), ExitStack() as stack:

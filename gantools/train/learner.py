@@ -19,10 +19,22 @@ from gantools.losses.objectives.objective import Batch, Objective, ObjectiveRow,
 from gantools.models import MODELS
 from gantools.models.build import build_model
 from gantools.models.model import Model
-from gantools.train.checkpoint import EMA, NETS, OBJECTIVE, OPTIMIZERS, Checkpoint, copy_tensors, load_nets, net_tensors
+from gantools.train.checkpoint import (
+    EMA,
+    NETS,
+    OBJECTIVE,
+    OPTIMIZERS,
+    Checkpoint,
+    Origin,
+    Tensors,
+    copy_tensors,
+    load_nets,
+    net_tensors,
+)
 from gantools.train.draws import generator
 from gantools.train.ema import Average
 from gantools.train.optimizers import learning_rates, make_optimizers, optimizer_tensors, restore_optimizers
+from gantools.train.start import check_start, copy_nets
 
 _DROPOUT = nn.modules.dropout._DropoutNd
 
@@ -43,6 +55,7 @@ class Learner:
         averaged: What ships, in inference mode.
         objective: Owns the phases.
         compiled: Whether compiled networks are used; none: there are none.
+        origin: Of the nets that the training began with; none: all were random.
     """
 
     def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
@@ -55,20 +68,25 @@ class Learner:
                 f"'{recipe.model.name}' has no {', '.join(missing)}.",
                 hint="choose an objective that fits the model",
             )
-        if idle := sorted(set(self.model.averaged) - set(row.nets)):
+        if idle := sorted(set(self.model.averaged) - set(row.nets) - set(self.model.frozen)):
             usual = MODELS.load(recipe.model.name).defaults.get("objective", {}).get("name")
             raise RecipeError(
                 f"the objective '{recipe.objective.name}' does not train {', '.join(idle)}, which the model "
                 f"'{recipe.model.name}' ships.",
                 hint="choose an objective that fits the model" + (f", such as objective.name={usual}" if usual else ""),
             )
+        check_start(self.model, recipe)
         self.averaged.eval()
+        for name in self.model.frozen:
+            self.model.nets[name].eval()
         for tensor in self.objective.state.values():
             tensor.data = tensor.data.to(fabric.device)
         self._objective_start = {name: tensor.clone() for name, tensor in self.objective.state.items()}
         self._recipe, self._fabric, self._batch = recipe, fabric, recipe.train.batch
         self._bf16 = recipe.train.precision == "bf16"
         self.compiled: bool | None = None
+        self.origin: Origin | None = None
+        self._copied: dict[str, Tensors] = {}
         self._drops = any(isinstance(module, _DROPOUT) for net in self.model.nets.values() for module in net.modules())
         self._optimizers = make_optimizers(self.model, recipe.train)
         self._averages = [
@@ -176,12 +194,27 @@ class Learner:
             for group in self._optimizers[name].param_groups:
                 group["lr"] = rate * scale
 
+    def start_from(self) -> None:
+        """Begin with the nets of ``train.start_from``, if there is such. The checkpoint there is not needed again.
+
+        Raises:
+            RecipeError: Its nets are not those that the model needs.
+            ArtifactError: It is no checkpoint, or does not fit.
+        """
+        if self._recipe.train.start_from is None:
+            return
+        self.origin = copy_nets(self.model, self._recipe)
+        for name in self.origin.nets:
+            weights = self.model.nets[name].state_dict()
+            self.averaged.nets[name].load_state_dict(weights)
+            self._copied[name] = {key: tensor.to("cpu", copy=True) for key, tensor in weights.items()}
+
     def begin_again(self) -> None:
-        """Become what was built."""
+        """Become what was built, and begun with."""
         built = _build(self._recipe, self._fabric.device)
         for model in (self.model, self.averaged):
             for name, net in model.nets.items():
-                net.load_state_dict(built.nets[name].state_dict())
+                net.load_state_dict(self._copied.get(name) or built.nets[name].state_dict())
         for optimizer in self._optimizers.values():
             optimizer.state.clear()
         for name, tensor in self.objective.state.items():
@@ -193,6 +226,7 @@ class Learner:
         load_nets({name: self.averaged.nets[name] for name in self.averaged.averaged}, checkpoint.folder / EMA)
         restore_optimizers(self.model.nets, self._optimizers, checkpoint.folder / OPTIMIZERS)
         copy_tensors(self.objective.state, checkpoint.folder / OBJECTIVE, "objective")
+        self.origin = checkpoint.state.origin
 
     def _average_over_processes(self, tensors: list[Tensor]) -> None:
         if self._fabric.world_size == 1 or not tensors:

@@ -18,12 +18,12 @@ _SLOTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 def learning_rates(model: Model, section: TrainSection) -> dict[str, float]:
-    """By net that has parameters. Nets that generate have their own rate, those that judge the other."""
+    """By net that has parameters to be changed. Nets that generate have their own rate, those that judge the other."""
     other = section.discriminator_learning_rate or section.learning_rate
     return {
         name: other if name == "D" or name not in model.averaged else section.learning_rate
         for name, net in model.nets.items()
-        if next(net.parameters(), None) is not None
+        if next(net.parameters(), None) is not None and name not in model.frozen
     }
 
 
@@ -38,10 +38,10 @@ def make_optimizers(model: Model, section: TrainSection) -> dict[str, Optimizer]
 def optimizer_tensors(nets: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
     """The moments and step counts of every parameter, under names like ``"G.project.weight/exp_avg"``."""
     return {
-        f"{net}.{name}/{slot}": optimizers[net].state[parameter][slot]
-        for net, module in nets.items()
-        for name, parameter in module.named_parameters()
-        if parameter in optimizers[net].state
+        f"{net}.{name}/{slot}": optimizer.state[parameter][slot]
+        for net, optimizer in optimizers.items()
+        for name, parameter in nets[net].named_parameters()
+        if parameter in optimizer.state
         for slot in _SLOTS
     }
 
@@ -53,10 +53,9 @@ def restore_optimizers(nets: Mapping[str, nn.Module], optimizers: Mapping[str, O
         ArtifactError: The file is missing or damaged, or holds the state of other parameters.
     """
     saved = read_tensors(path)
-    for optimizer in optimizers.values():
+    for net, optimizer in optimizers.items():
         optimizer.state.clear()
-    for net, module in nets.items():
-        for name, parameter in module.named_parameters():
+        for name, parameter in nets[net].named_parameters():
             slots = {slot: saved.pop(f"{net}.{name}/{slot}", None) for slot in _SLOTS}
             present = [value for value in slots.values() if value is not None]
             if not present:
@@ -68,7 +67,7 @@ def restore_optimizers(nets: Mapping[str, nn.Module], optimizers: Mapping[str, O
                 raise ArtifactError(
                     f"'{path}' does not fit the parameter '{net}.{name}'.", hint="use another checkpoint"
                 )
-            optimizers[net].state[parameter] = {
+            optimizer.state[parameter] = {
                 slot: value.to(parameter.device) if slot == "step" else torch.empty_like(parameter).copy_(value)
                 for slot, value in slots.items()
                 if value is not None

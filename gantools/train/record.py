@@ -154,6 +154,7 @@ class Recorder:
             quality=quality,
             classes=self._images.classes,
             memory=self._watch.memory,
+            origin=self._learner.origin,
             recipe=self._recipe,
         )
         folder = save_checkpoint(self._run, state, self._learner.tensors())

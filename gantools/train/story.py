@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from gantools.core.atomic import write_atomic
 from gantools.core.events import Note, OnEvent
 from gantools.core.optional import installed_versions
+from gantools.train.checkpoint import Origin
 
 EVENTS, ENVIRONMENT = "events.jsonl", "environment.json"
 _LIBRARIES = ("gantools", "torch", "lightning-fabric", "numpy", "onnxruntime", "pillow", "safetensors")
@@ -70,6 +71,11 @@ class Story:
         if changed:
             text = f"the run is not where it began, so its bits may differ: {'; '.join(changed)}"
             self.tell("warning", step, text, attempt=attempt)
+
+    def start_from(self, origin: Origin) -> None:
+        """Write down which nets are those of another training."""
+        text = f"{', '.join(origin.nets)} from '{origin.source}', step {origin.step}, digest {origin.digest[:12]}"
+        self.tell("begin", 0, f"the training begins with {text}", origin=origin.model_dump(mode="json"))
 
 
 def _environment(fabric: Fabric) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _WALKING: Options = {
     "tries": 2,
     "constraints": [{"name": "brightness", "at_least": -0.5}],
 }
+_CODED: Options = {"resolution": 32, "channels": 1, "autoencoder": {"latent": 4, "width": 8}, "steps": 2}
 
 # Model -> variants. The key "discriminator" names one that is not its usual one, "objective" what it is trained with.
 MODELS_SMALL: dict[str, list[Options]] = {
@@ -45,6 +46,7 @@ MODELS_SMALL: dict[str, list[Options]] = {
     "nmg": [
         {**_WALKING, "kernel": "pcn", "step_size": 0.8, "value_range": "truncate", "objective": "gaussian"},
         {**_WALKING, "corruption": 0.1, "discriminator": "mlp", "objective": "gaussian_judged"},
+        {**_CODED, "kernel": "pcn", "step_size": 0.8, "corruption": 0.1, "objective": "gaussian"},
     ],
     "light": [{"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"}],
 }

@@ -14,14 +14,14 @@ def test_a_step_adds_its_images_and_reports_their_likelihood_before_it_knows_the
     row = OBJECTIVES.load("gaussian")
     objective = row.build(row.Config(fit_every=2))
     (phase,) = objective.phases
-    gaussian: Any = model.nets["G"]
+    gaussian: Any = model.nets["N"]
     batch = small_batch(model, 16)
     reported = []
     for step in range(4):
         now = Batch(batch.real, batch.noise, step=step)
         loss = objective.loss(phase, model.nets, now, torch.Generator())
         assert loss.value is None
-        reported.append(float(loss.terms["G.log_likelihood"]))
+        reported.append(float(loss.terms["N.log_likelihood"]))
         assert int(gaussian.count) == 16 * (step + 1)
         assert int(gaussian.fitted) == 16 * ((step + 1) // 2 * 2)
     assert reported[0] == reported[1] < reported[2]
@@ -51,6 +51,6 @@ def test_a_generator_without_sums_is_refused() -> None:
     row = OBJECTIVES.load("gaussian")
     objective = row.build(row.Config())
     with pytest.raises(RecipeError, match="fit sums over images, and the generator Generator"):
-        objective.check(model.nets)
+        objective.check({"N": model.nets["G"]})
     with pytest.raises(RecipeError):
-        objective.loss(objective.phases[0], model.nets, small_batch(model), torch.Generator())
+        objective.loss(objective.phases[0], {"N": model.nets["G"]}, small_batch(model), torch.Generator())

@@ -41,7 +41,7 @@ def test_what_ships_has_the_moments_of_all_images_of_an_epoch(tmp_path: Path, ma
     images = open_images("builtin:digits", resolution=8, channels=1, cache=recipe.data.cache).images
     rows = images.reshape(len(images), -1) / 127.5 - 1
     assert len(rows) <= 23 * 79 < len(rows) + 79
-    shipped: Any = checkpoint.build_model("ema").nets["G"]
+    shipped: Any = checkpoint.build_model("ema").nets["N"]
     # A few images of the next epoch are in it too.
     assert np.abs(shipped.mean.numpy() - rows.mean(0)).max() < 0.01
     assert int(shipped.count) == int(shipped.fitted) == 23 * 79

@@ -58,7 +58,7 @@ class JudgedGaussianConfig(GaussianConfig):
 
 
 class GaussianFit(Objective):
-    """Net ``"G"``, which is ``Fitted``; and with a game ``"D"``, against draws of the last fit. Phases: fit [, D].
+    """Net ``"N"``, which is ``Fitted``; and with a game ``"D"``, against draws of the last fit. Phases: fit [, D].
 
     Args:
         config: Its options.
@@ -73,7 +73,7 @@ class GaussianFit(Objective):
 
     def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:  # noqa: ARG002
         """The loss of a phase; see ``Objective``. The likelihood is of images that the fit has not seen yet."""
-        generator = _fitted(nets["G"])
+        generator = _fitted(nets["N"])
         if phase.name == "D":
             return self._discriminator(nets, batch)
         with torch.no_grad():
@@ -81,16 +81,16 @@ class GaussianFit(Objective):
             generator.observe(batch.real)
             if (batch.step + 1) % self.config.fit_every == 0:
                 generator.fit()
-        return Loss(None, {"G.log_likelihood": likelihood})
+        return Loss(None, {"N.log_likelihood": likelihood})
 
     def check(self, nets: Nets) -> None:
         """Refuse a generator that has no sums."""
-        _fitted(nets["G"])
+        _fitted(nets["N"])
 
     def _discriminator(self, nets: Nets, batch: Batch) -> Loss:
         assert self.game is not None
         with torch.no_grad():
-            draws = nets["G"](batch.noise["latent"])
+            draws = nets["N"](batch.noise["latent"])
         of_real, of_fake = nets["D"](batch.real), nets["D"](draws)
         real, fake = self.game.real(of_real), self.game.fake(of_fake)
         with torch.no_grad():
@@ -112,5 +112,5 @@ def _judged(config: JudgedGaussianConfig) -> GaussianFit:
     return GaussianFit(config, HINGE if config.game == "hinge" else nonsaturating_game(0.0))
 
 
-gaussian = ObjectiveRow(GaussianConfig, GaussianFit, nets=("G",))
-gaussian_judged = ObjectiveRow(JudgedGaussianConfig, _judged, nets=("G", "D"))
+gaussian = ObjectiveRow(GaussianConfig, GaussianFit, nets=("N",))
+gaussian_judged = ObjectiveRow(JudgedGaussianConfig, _judged, nets=("N", "D"))

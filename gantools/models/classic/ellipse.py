@@ -19,7 +19,7 @@ from math import pi
 import torch
 from torch import Tensor
 
-_NEVER = 1e30  # a root that no reduction chooses
+_NEVER = 1e30  # a root that no reduction chooses; half of it is told apart in 16 bits, too
 _TINY = 1e-20
 
 
@@ -85,8 +85,8 @@ class Arc:
     def _cut(self, forwards: Tensor, backwards: Tensor, turn: float) -> None:
         upper, lower = (pi - 2 * torch.atan(forwards)) * turn, (-pi - 2 * torch.atan(backwards)) * turn
         none = 2 * pi
-        self.upper = torch.minimum(self.upper, torch.where(forwards > -_NEVER, upper, none))
-        self.lower = torch.maximum(self.lower, torch.where(backwards < _NEVER, lower, -none))
+        self.upper = torch.minimum(self.upper, torch.where(forwards > -_NEVER / 2, upper, none))
+        self.lower = torch.maximum(self.lower, torch.where(backwards < _NEVER / 2, lower, -none))
 
     def first(self, uniform: Tensor) -> Tensor:
         """A first angle, uniform on the arc, or on the circle where nothing narrows it: (batch,) U(0, 1) -> (batch,).
@@ -95,7 +95,7 @@ class Arc:
         either, the same cut is equally likely, so that further angles from ``shrink`` keep the walk reversible (Murray
         et al. 2010, section 2.2; Neal, "Slice sampling", 2003, section 4.2).
         """
-        whole = (self.upper - self.lower) > 3.99 * pi
+        whole = (self.upper - self.lower) > 3 * pi  # 4 pi; arcs that end have 2 pi at most
         angle = torch.where(whole, 2 * pi * uniform, self.lower + uniform * (self.upper - self.lower))
         self.lower = torch.where(whole, angle - 2 * pi, self.lower)
         self.upper = torch.where(whole, angle, self.upper)

@@ -1,4 +1,4 @@
-"""A normal distribution of images, fitted by maximum likelihood from sums that grow with every batch.
+"""A normal distribution of images or of their latents, fitted by maximum likelihood from sums that grow.
 
 It is held in a form that whitens and colours with the same few numbers, and whose inverse is exact:
 
@@ -30,9 +30,12 @@ class Space(Protocol):
 
     Attributes:
         size: Length of its vectors.
+        decoder: The network in ``decode``; none: there is none. It is no part of the distribution, so a module that
+            decodes and is exported registers it by itself.
     """
 
     size: int
+    decoder: nn.Module | None
 
     def encode(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) float32 in [-1, 1], NCHW -> vectors (batch, size) float32."""
@@ -51,6 +54,8 @@ class PixelSpace:
         channels: 1 for grey, 3 for RGB.
     """
 
+    decoder: nn.Module | None = None
+
     def __init__(self, resolution: int, channels: int) -> None:
         self.shape = (channels, resolution, resolution)
         self.size = channels * resolution**2
@@ -62,6 +67,33 @@ class PixelSpace:
     def decode(self, vectors: Tensor) -> Tensor:
         """See ``Space``; values outside [-1, 1] are clipped."""
         return vectors.clamp(-1.0, 1.0).reshape(-1, *self.shape)
+
+
+class LatentSpace:
+    """Images as the codes of an autoencoder that has learned already.
+
+    Args:
+        encoder: Images (batch, channels, height, width) float32 in [-1, 1], NCHW -> mean and log variance of their
+            codes, (batch, size) float32 both. Images are their means.
+        decoder: Codes -> images, likewise.
+        size: Length of a code.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, size: int) -> None:
+        self.encoder, self.size = encoder, size
+        self.decoder: nn.Module | None = decoder
+        self._decode = decoder
+
+    def encode(self, images: Tensor) -> Tensor:
+        """See ``Space``."""
+        with float32_island(images):
+            mean: Tensor = self.encoder(images.float())[0]
+        return mean
+
+    def decode(self, vectors: Tensor) -> Tensor:
+        """See ``Space``."""
+        images: Tensor = self._decode(vectors)
+        return images
 
 
 class Gaussian(nn.Module):
@@ -89,7 +121,8 @@ class Gaussian(nn.Module):
         super().__init__()
         self.space, self.floor = space, floor
         size = space.size
-        # Sums of values in [-1, 1] in float64: what is lost when the mean is taken off, 1e-16, is far below any floor.
+        # Sums in float64 of values or codes, which are small: what is lost when the mean is taken off, about 1e-16, is
+        # far below any floor.
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("total", torch.zeros(size, dtype=torch.float64))
         self.register_buffer("products", torch.zeros(size, size, dtype=torch.float64))

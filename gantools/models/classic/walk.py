@@ -91,6 +91,7 @@ class Walk(nn.Module):
     ) -> None:
         super().__init__()
         self.gaussian, self.discriminator = gaussian, discriminator
+        self.decoder = gaussian.space.decoder
         self.options, self.inputs, self.bounds = options, inputs, bounds
         self.settings = ("low", "high", "radius", *bounds, *(["threshold"] if discriminator is not None else []))
         self.register_buffer("rows", rows * signs[:, None], persistent=False)

@@ -20,6 +20,8 @@ WIDE = 50.0
 class Line:
     """A space of ``size`` numbers, shown as they are."""
 
+    decoder: nn.Module | None = None
+
     def __init__(self, size: int) -> None:
         self.size = size
 

@@ -32,7 +32,7 @@ def fitted(discriminator: Any = None, **options: Any) -> Model:
     model = build_model(small_recipe({**SMALL, **options}, discriminator, "gaussian"))
     coarse = torch.randn(600, 1, 3, 3)
     real = torch.nn.functional.interpolate(coarse, (8, 8), mode="bilinear") * 0.5 - 0.3
-    model.nets["G"].observe((real + 0.05 * torch.randn_like(real)).clamp(-1, 1))  # type: ignore[operator]
+    model.nets["N"].observe((real + 0.05 * torch.randn_like(real)).clamp(-1, 1))  # type: ignore[operator]
     return model.eval()
 
 
@@ -77,7 +77,7 @@ def test_settings_move_the_bounds() -> None:
 
 def test_a_small_radius_brings_images_near_to_the_mean() -> None:
     model = fitted()
-    gaussian: Any = model.nets["G"]
+    gaussian: Any = model.nets["N"]
     spread = []
     for radius in (0.3, 0.7, 4.0):
         images, figures = run(model, range(200), radius=radius)
@@ -97,7 +97,7 @@ def test_corruption_replaces_the_asked_share_of_values_by_draws_of_their_own() -
         changed = (noisy != clean)[np.abs(clean) < 1]
         assert abs(changed.mean() - share) < 5 * (share * (1 - share) / changed.size) ** 0.5 + 0.02 * share
     # What replaces everything has the deviation of each value and no correlation between neighbours.
-    deviation: Any = model.nets["G"].deviation()  # type: ignore[operator]
+    deviation: Any = model.nets["N"].deviation()  # type: ignore[operator]
     inside = noisy[:, 2:6, 2:6]
     assert abs(inside.std(0).mean() / deviation.reshape(8, 8)[2:6, 2:6].mean() - 1) < 0.1
     assert abs(np.corrcoef(noisy[:, 3, 3], noisy[:, 3, 4])[0, 1]) < 0.25
@@ -122,9 +122,9 @@ def test_accepted_images_pass_the_discriminators_threshold() -> None:
 
 def test_the_discriminator_is_averaged_and_shipped_as_a_scorer_too() -> None:
     model = fitted({"name": "mlp", "hidden": [8]})
-    assert model.averaged == ("G", "D")
+    assert model.averaged == ("N", "D")
     assert set(model.graphs) == {"generator", "generator_float", GRAPH, "discriminator"}
-    assert fitted().averaged == ("G",)
+    assert fitted().averaged == ("N",)
 
 
 @pytest.mark.parametrize(

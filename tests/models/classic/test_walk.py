@@ -11,6 +11,7 @@ import torch
 from scipy import stats  # type: ignore[import-untyped]
 from torch import Tensor
 
+from gantools.models.classic.ellipse import Arc
 from tests.models.classic.conftest import assert_moments, gaussian_of, moments_of, run, walk_of
 
 CHAINS = 8_000
@@ -160,3 +161,24 @@ def test_shrinking_leaves_exact_draws_as_they_are_distributed() -> None:
     assert violation.max() < 1e-3
     assert 0.5 < accepted.mean() < 0.99
     assert_moments(image.flatten(1), np.array([known.mean()]), np.array([[known.var()]]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_circle_that_nothing_narrows_is_whole_in_sixteen_bits_too(dtype: torch.dtype) -> None:
+    """Else a rounded bound would cut it open elsewhere, and the seed would be another sample."""
+    uniform = torch.tensor([0.1, 0.4, 0.9], dtype=dtype)
+    arc = far(uniform)
+    angle = arc.first(uniform).float()
+    assert torch.allclose(angle, 2 * torch.pi * uniform.float(), rtol=0.01)
+    narrowed = far(uniform)
+    narrowed.linear(torch.full((3, 1), 0.5, dtype=dtype), torch.full((3, 1), -1.5, dtype=dtype), uniform[:, None] * 0)
+    assert torch.allclose(narrowed.upper.float(), torch.full((3,), torch.pi / 3), rtol=0.01)
+    assert torch.allclose(narrowed.lower.float(), torch.full((3,), -torch.pi / 3), rtol=0.01)
+
+
+def far(like: Tensor) -> Arc:
+    """An arc after inequalities that hold everywhere."""
+    arc, ones = Arc(like), torch.ones_like(like)
+    arc.linear(2 * ones[:, None], 2 * ones[:, None], 0.5 * ones[:, None])
+    arc.ball(9 * ones, ones, ones, 0 * ones)
+    return arc
