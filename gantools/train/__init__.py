@@ -32,16 +32,16 @@ def train(
 ) -> Checkpoint:
     """Train a generator.
 
-    The run folder holds ``recipe.json``, ``checkpoints/``, ``samples/``, ``log.jsonl``, ``tensorboard/`` and
-    ``best.json``. On a CPU, and with equal library versions and thread counts, a training is a function of its recipe
-    and its data, and a resumed one is equal to an uninterrupted one bit for bit.
+    The run folder holds ``recipe.json``, ``checkpoints/``, ``best.json``, ``samples/``, ``log.jsonl``, ``tensorboard/``
+    and what tells its story: ``report.html``, ``curves/``, ``events.jsonl``, ``environment.json``. On a CPU, and with
+    equal library versions and thread counts, a training is a function of its recipe and its data, and a resumed one is
+    equal to an uninterrupted one bit for bit.
 
     Args:
         recipe: What to do.
         out: The run folder.
         resume: Go on from the newest checkpoint in ``out``. The recipe must be the one of the run; only ``train.steps``
-        may
-            have grown.
+            may have grown.
         devices: Devices on each node, or ``"auto"``: all. With more than one, this program is started again for each.
         nodes: Machines.
         accelerator: ``auto``, ``cpu`` or ``cuda``.
@@ -54,7 +54,7 @@ def train(
         KeyboardInterrupt: SIGINT or SIGTERM arrived; the step was finished and saved before this was raised.
         RecipeError: The recipe does not fit the run that is to be resumed, or the devices.
         DataError: The images cannot be used.
-        TrainingError: A loss or a weight is not finite.
+        TrainingError: It fails, and going back has not helped.
         ArtifactError: ``out`` holds something else, or the disk refused.
         MissingDependencyError: The extra ``train`` is not installed.
     """

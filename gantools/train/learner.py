@@ -76,6 +76,7 @@ class Learner:
                 hint="choose an objective that fits the model" + (f", such as objective.name={usual}" if usual else ""),
             )
         check_start(self.model, recipe)
+        self.objective.check(self.model.nets)
         self.averaged.eval()
         for name in self.model.frozen:
             self.model.nets[name].eval()

@@ -76,3 +76,14 @@ def test_nets_that_nothing_updates_any_more_need_no_gradients(make_recipe: MakeR
         nets = learner.model.nets
         wanted.append({name: all(weight.requires_grad for weight in nets[name].parameters()) for name in nets})
     assert wanted == [{"G": True, "D": True}, {"G": True, "D": False}], "G's images serve both phases"
+
+
+def test_nets_that_an_objective_is_not_made_for_are_refused_before_the_first_step(
+    make_recipe: MakeRecipe, fabric: Fabric
+) -> None:
+    penalized = make_recipe(objective__r1_gamma=1.0, discriminator__norm="batch")
+    with pytest.raises(RecipeError, match="objective.r1_gamma needs a discriminator without batch norm"):
+        Learner(penalized, fabric)
+    styled = make_recipe(objective__name="stylegan2", discriminator__norm="none")
+    with pytest.raises(RecipeError, match="the objective 'stylegan2' gives each layer a style"):
+        Learner(styled, fabric)

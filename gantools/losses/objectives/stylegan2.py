@@ -88,6 +88,11 @@ class StyleGAN2(Adversarial):
                 )
         return super().loss(phase, nets, batch, rng)
 
+    def check(self, nets: Nets) -> None:
+        """Refuse a generator whose layers cannot have styles of their own, and what ``Adversarial`` refuses."""
+        _styled(nets["G"])
+        super().check(nets)
+
     def _mixed_styles(self, generator: Styled, given: Mapping[str, Tensor], rng: torch.Generator) -> list[Tensor]:
         """A style for each layer (Karras et al. 2019, section 3.1): one, or those of two latents."""
         latent, label = given["latent"], given.get("label")
