@@ -82,7 +82,7 @@ def test_nets_that_an_objective_is_not_made_for_are_refused_before_the_first_ste
     make_recipe: MakeRecipe, fabric: Fabric
 ) -> None:
     penalized = make_recipe(objective__r1_gamma=1.0, discriminator__norm="batch")
-    with pytest.raises(RecipeError, match="objective.r1_gamma needs a discriminator without batch norm"):
+    with pytest.raises(RecipeError, match=r"objective.r1_gamma needs a discriminator without batch norm"):
         Learner(penalized, fabric)
     styled = make_recipe(objective__name="stylegan2", discriminator__norm="none")
     with pytest.raises(RecipeError, match="the objective 'stylegan2' gives each layer a style"):
