@@ -10,12 +10,11 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized
 
 from gantools.core.errors import RecipeError
 from gantools.core.recipe import Recipe
 from gantools.losses import OBJECTIVES
-from gantools.losses.objectives.objective import Batch, Objective, ObjectiveRow, Phase
+from gantools.losses.objectives.objective import Batch, Loss, Objective, ObjectiveRow, Phase
 from gantools.models import MODELS
 from gantools.models.build import build_model
 from gantools.models.model import Model
@@ -77,6 +76,8 @@ class Learner:
             )
         check_start(self.model, recipe)
         self.objective.check(self.model.nets)
+        for name in set(self.model.nets) - set(self.model.averaged):  # nobody ships them: no second copy
+            self.averaged.nets[name].load_state_dict(self.model.nets[name].state_dict(), assign=True)
         self.averaged.eval()
         for name in self.model.frozen:
             self.model.nets[name].eval()
@@ -102,17 +103,15 @@ class Learner:
     def update(self, phase: Phase, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Take one optimizer step on the nets of a phase; returns the loss terms, which nobody has waited for yet."""
         self._freeze(phase, batch)
-        with self._kernels(phase), self._dropping(rng):
-            with torch.autocast(self._fabric.device.type, torch.bfloat16, enabled=self._bf16):
-                loss = self.objective.loss(phase, self.model.nets, batch, rng)
-            if loss.value is not None:
-                self._descend(phase, loss.value)
+        autocast = torch.autocast(self._fabric.device.type, torch.bfloat16, enabled=self._bf16)
+        with self._kernels(phase), self._dropping(rng), autocast:
+            terms = self._descend(phase, self.objective.parts(phase, self.model.nets, batch, rng))
         with torch.no_grad():
             self.objective.after(phase, self.model.nets)
             self._average_over_processes(
                 [value for value in self.objective.state.values() if value.is_floating_point()]
             )
-        return loss.terms
+        return terms
 
     def compile(self, *, enabled: bool) -> None:
         """Compute with compiled networks from now on, or with eager ones again.
@@ -121,10 +120,7 @@ class Learner:
         """
         if enabled and self.compiled is None:
             for net in self.model.nets.values():
-                # Spectral norm changes its vectors in every call, and a second call before the gradients of the first
-                # would find them changed: compiled networks keep no copy.
-                if not any(is_parametrized(module) for module in net.modules()):
-                    net.compile(dynamic=False)
+                net.compile(dynamic=False)
         self.compiled = enabled if self.compiled is not None or enabled else None
 
     @contextmanager
@@ -162,17 +158,25 @@ class Learner:
             )
             net.requires_grad_(wanted)
 
-    def _descend(self, phase: Phase, value: Tensor) -> None:
+    def _descend(self, phase: Phase, parts: Iterator[Loss]) -> dict[str, Tensor]:
+        """An optimizer step down the gradient of all parts; returns their terms."""
         parameters = [parameter for net in phase.updates for parameter in self.model.nets[net].parameters()]
-        # Only what this phase updates is differentiated: the generator's phase spends nothing on gradients of the
-        # discriminator's weights. A penalty does not depend on the last bias, hence allow_unused.
-        gradients = torch.autograd.grad(value, parameters, allow_unused=True)
-        self._average_over_processes([gradient for gradient in gradients if gradient is not None])
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
+        terms: dict[str, Tensor] = {}
+        for part in parts:
+            terms |= part.terms
+            if part.value is None:
+                continue
+            # Only what this phase updates is differentiated: the generator's phase spends nothing on gradients of the
+            # discriminator's weights. A penalty does not depend on the last bias, hence allow_unused.
+            gradients = torch.autograd.grad(part.value, parameters, allow_unused=True)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                if gradient is not None:  # never added in place: parameters may share one
+                    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        self._average_over_processes([parameter.grad for parameter in parameters if parameter.grad is not None])
         for net in phase.updates:
             self._optimizers[net].step()
             self._optimizers[net].zero_grad()
+        return terms
 
     def average(self, images_seen: int) -> None:
         """Let the averages follow one step."""

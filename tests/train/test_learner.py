@@ -87,3 +87,38 @@ def test_nets_that_an_objective_is_not_made_for_are_refused_before_the_first_ste
     styled = make_recipe(objective__name="stylegan2", discriminator__norm="none")
     with pytest.raises(RecipeError, match="the objective 'stylegan2' gives each layer a style"):
         Learner(styled, fabric)
+
+
+def test_parts_of_a_loss_are_differentiated_one_by_one_and_add_up(
+    make_recipe: MakeRecipe, fabric: Fabric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The discriminator's gradients are those of the whole loss, and real images' are done before fakes are made."""
+    learner = Learner(make_recipe(objective__name="wasserstein", discriminator__norm="none"), fabric)
+    images, latent = torch.rand(8, 1, 32, 32) * 2 - 1, torch.randn(8, 8)
+    phase, parameters = learner.objective.phases[0], list(learner.model.nets["D"].parameters())
+    whole = learner.objective.loss(phase, learner.model.nets, Batch(images, {"latent": latent}), generator(0, "D", 0))
+    assert whole.value is not None
+    expected = torch.autograd.grad(whole.value, parameters, allow_unused=True)
+    happened: list[str] = []
+    found: list[torch.Tensor] = []
+    differentiate = torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *a, **k: (happened.append("grad"), differentiate(*a, **k))[1])
+    learner.model.nets["G"].register_forward_hook(lambda *_: happened.append("G"))
+    monkeypatch.setattr(
+        learner._optimizers["D"], "step", lambda: found.extend(p.grad for p in parameters if p.grad is not None)
+    )
+    terms = learner.update(phase, Batch(images, {"latent": latent}), generator(0, "D", 0))
+    assert happened[:2] == ["grad", "G"]
+    assert happened.count("grad") == 4, "real, fake, and the penalty, which differentiates twice"
+    assert {"D.real", "D.fake", "D.gp"} <= set(terms) == set(whole.terms)
+    wanted = [gradient for gradient in expected if gradient is not None]
+    assert len(found) == len(wanted) >= 6
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_a_net_that_nobody_ships_has_no_second_copy(make_recipe: MakeRecipe, fabric: Fabric) -> None:
+    learner = Learner(make_recipe(discriminator__norm="spectral"), fabric)
+    for net, shared in (("D", True), ("G", False)):
+        pairs = zip(learner.model.nets[net].parameters(), learner.averaged.nets[net].parameters(), strict=True)
+        assert {a.data_ptr() == b.data_ptr() for a, b in pairs} == {shared}, net

@@ -6,6 +6,7 @@ through it. A row of the table is a game (``gantools.losses.adversarial``) and t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -54,7 +55,8 @@ class AdversarialConfig(Frozen):
 class Adversarial(Objective):
     """Nets ``"G"`` and ``"D"`` play a game.
 
-    The discriminator is called twice in its phase, for a batch of both kinds would change the statistics of batch norm.
+    The discriminator is called twice in its phase, for a batch of both kinds would change the statistics of batch norm;
+    so what it makes of real images is differentiated before the generated ones are made.
     With spectral norm every call in training mode, those of the generator's phase included, also takes a step of the
     power iteration, whose vectors are buffers and so part of every checkpoint.
 
@@ -86,26 +88,26 @@ class Adversarial(Objective):
             Phase("G", updates=("G",), every=config.n_critic),
         )
 
-    def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
+    def parts(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:
         """The loss of a phase; see ``Objective``."""
         if not self._checked:
             self.check(nets)
             self._checked = True
         match phase.name:
             case "D":
-                return self._discriminator(nets, batch, rng)
+                yield from self._discriminator(nets, batch, rng)
             case "D_r1":
                 images = self.augment.apply(batch.real, rng)
                 penalty = r1(lambda x: _judge(nets, x, batch.labels), images)
-                return Loss(penalty * (self.config.r1_gamma / 2 * phase.every), {"D.r1": penalty.detach()})
+                yield Loss(penalty * (self.config.r1_gamma / 2 * phase.every), {"D.r1": penalty.detach()})
             case "D_r2":
                 images = self.augment.apply(self._fake(nets, batch).detach(), rng)
                 penalty = r1(lambda x: _judge(nets, x, batch.noise.get("label")), images)
-                return Loss(penalty * (self.config.r2_gamma / 2 * phase.every), {"D.r2": penalty.detach()})
+                yield Loss(penalty * (self.config.r2_gamma / 2 * phase.every), {"D.r2": penalty.detach()})
             case _:
                 images = self.augment.apply(self._fake(nets, batch), rng)
                 value = self.game.generator(_judge(nets, images, batch.noise.get("label")))
-                return Loss(value, {"G.fake": value.detach()})
+                yield Loss(value, {"G.fake": value.detach()})
 
     def check(self, nets: Nets) -> None:
         """Refuse a discriminator that ties the images of a batch together, where a penalty needs each by itself."""
@@ -122,24 +124,24 @@ class Adversarial(Objective):
             torch._foreach_clamp_min_(weights, -self.clip)
             torch._foreach_clamp_max_(weights, self.clip)
 
-    def _discriminator(self, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
+    def _discriminator(self, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:
         real_images = self.augment.apply(batch.real, rng)
-        fake_images = self.augment.apply(self._fake(nets, batch).detach(), rng)
         of_real = _judge(nets, real_images, batch.labels)
+        real = self.game.real(of_real)
+        yield Loss(real, {"D.real": real.detach()})
+        fake_images = self.augment.apply(self._fake(nets, batch).detach(), rng)
         of_fake = _judge(nets, fake_images, batch.noise.get("label"))
-        real, fake = self.game.real(of_real), self.game.fake(of_fake)
-        value = real + fake
-        terms = {"D.real": real.detach(), "D.fake": fake.detach()}
+        fake = self.game.fake(of_fake)
+        terms = {"D.fake": fake.detach()}
         with torch.no_grad():
             terms["D.gap"] = of_real.float().mean() - of_fake.float().mean()
             if self.game.has_verdict:
                 terms["D.accuracy"] = ((of_real > 0).float().mean() + (of_fake < 0).float().mean()) / 2
             terms |= self.augment.observe(of_real)
+        yield Loss(fake, terms)
         if self.gp_weight:
             penalty = gradient_penalty(lambda x: _judge(nets, x, batch.labels), real_images, fake_images, rng)
-            value = value + self.gp_weight * penalty
-            terms["D.gp"] = penalty.detach()
-        return Loss(value, terms)
+            yield Loss(self.gp_weight * penalty, {"D.gp": penalty.detach()})
 
     def _fake(self, nets: Nets, batch: Batch) -> Tensor:
         """One batch of generated images serves all phases of a step: nothing updates G before its own phase."""

@@ -6,6 +6,7 @@ from the prior. All terms are in nats for an image. Nets ``"E"`` and ``"G"``; on
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf, log, pi
 from typing import Literal, Protocol, Self, runtime_checkable
 
@@ -75,7 +76,13 @@ class ELBO(Objective):
         self.phases = (Phase("elbo", updates=("E", "G")),)
         self.state = {}
 
-    def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:  # noqa: ARG002 - one phase
+    def parts(
+        self,
+        phase: Phase,  # noqa: ARG002 - there is one
+        nets: Nets,
+        batch: Batch,
+        rng: torch.Generator,
+    ) -> Iterator[Loss]:
         """The negated bound; see ``Objective``."""
         mean, log_variance = nets["E"](batch.real)
         noise = torch.randn(mean.shape, generator=rng).to(mean.device)
@@ -89,7 +96,7 @@ class ELBO(Objective):
             "VAE.kl": divergence.detach().sum(),
             "VAE.active_units": (mean.detach().var(0, correction=0) > _ACTIVE).float().sum(),
         }
-        return Loss(reconstruction + weight * free.sum(), terms)
+        yield Loss(reconstruction + weight * free.sum(), terms)
 
     def share(self, step: int) -> float:
         """The part of ``beta`` that counts after ``step`` finished steps."""

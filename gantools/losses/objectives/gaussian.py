@@ -6,7 +6,7 @@ sums, which are all that the fit depends on. One pass over the data is enough, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -71,31 +71,35 @@ class GaussianFit(Objective):
         self.config, self.game = config, game
         self.phases = (Phase("fit", updates=()), *([Phase("D", updates=("D",))] if game else []))
 
-    def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:  # noqa: ARG002
+    def parts(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:  # noqa: ARG002
         """The loss of a phase; see ``Objective``. The likelihood is of images that the fit has not seen yet."""
         generator = _fitted(nets["N"])
         if phase.name == "D":
-            return self._discriminator(nets, batch)
+            yield from self._discriminator(nets, batch)
+            return
         with torch.no_grad():
             likelihood = generator.log_likelihood(batch.real).mean()
             generator.observe(batch.real)
             if (batch.step + 1) % self.config.fit_every == 0:
                 generator.fit()
-        return Loss(None, {"N.log_likelihood": likelihood})
+        yield Loss(None, {"N.log_likelihood": likelihood})
 
     def check(self, nets: Nets) -> None:
         """Refuse a generator that has no sums."""
         _fitted(nets["N"])
 
-    def _discriminator(self, nets: Nets, batch: Batch) -> Loss:
+    def _discriminator(self, nets: Nets, batch: Batch) -> Iterator[Loss]:
         assert self.game is not None
+        of_real = nets["D"](batch.real)
+        real = self.game.real(of_real)
+        yield Loss(real, {"D.real": real.detach()})
         with torch.no_grad():
             draws = nets["N"](batch.noise["latent"])
-        of_real, of_fake = nets["D"](batch.real), nets["D"](draws)
-        real, fake = self.game.real(of_real), self.game.fake(of_fake)
+        of_fake = nets["D"](draws)
+        fake = self.game.fake(of_fake)
         with torch.no_grad():
             accuracy = ((of_real > 0).float().mean() + (of_fake < 0).float().mean()) / 2
-        return Loss(real + fake, {"D.real": real.detach(), "D.fake": fake.detach(), "D.accuracy": accuracy})
+        yield Loss(fake, {"D.fake": fake.detach(), "D.accuracy": accuracy})
 
 
 def _fitted(generator: nn.Module) -> Fitted:

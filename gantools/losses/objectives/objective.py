@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -34,7 +34,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Loss:
-    """What a phase minimizes.
+    """What a phase minimizes, or a part of it.
 
     Attributes:
         value: Scalar float32, to be differentiated; none in a phase that updates nothing.
@@ -76,7 +76,7 @@ class Batch:
 
 
 class Objective:
-    """The losses of a training. Every method but ``loss`` has a default.
+    """The losses of a training. Every method but ``parts`` has a default.
 
     Attributes:
         phases: The updates of a step, in order.
@@ -88,8 +88,12 @@ class Objective:
     phases: tuple[Phase, ...]
     state: Mapping[str, Tensor]
 
-    def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
-        """The loss of a phase.
+    def parts(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:
+        """The loss of a phase, as parts that add up to it.
+
+        Whoever trains differentiates each part before the next is computed, so that memory holds what is needed for one
+        of them: parts share nothing that is to be differentiated. And a part calls no network twice that changes its
+        buffers when called, such as the vectors of spectral norm: compiled ones keep no copy for their gradients.
 
         Args:
             phase: One of ``phases``.
@@ -98,6 +102,15 @@ class Objective:
             rng: For further random numbers, on the CPU, seeded anew for each step and phase.
         """
         raise NotImplementedError
+
+    def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
+        """All parts as one; see ``parts``."""
+        value, terms = None, {}
+        for part in self.parts(phase, nets, batch, rng):
+            terms |= part.terms
+            if part.value is not None:
+                value = part.value if value is None else value + part.value
+        return Loss(value, terms)
 
     def check(self, nets: Nets) -> None:
         """Refuse networks that the losses are not made for. To be called before the first step.

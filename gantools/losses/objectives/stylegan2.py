@@ -7,7 +7,7 @@ learning rate is to be multiplied by c = k / (k + 1) and its betas raised to the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from typing import Protocol, runtime_checkable
 
@@ -74,11 +74,12 @@ class StyleGAN2(Adversarial):
             self.phases = (*self.phases, Phase("G_path", updates=("G",), every=config.path_every, twice=True))
             self.state = {**self.state, _PATH: torch.zeros(())}
 
-    def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
+    def parts(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:
         """The loss of a phase; see ``Objective``."""
         generator = _styled(nets["G"])
         if phase.name == "G_path":
-            return self._path(phase, generator, batch, rng)
+            yield self._path(phase, generator, batch, rng)
+            return
         if phase.name != "D_r1":
             # The images that every phase of the game will find made, with the first phase's random numbers.
             with torch.set_grad_enabled(not batch.due or "G" in batch.due):
@@ -86,7 +87,7 @@ class StyleGAN2(Adversarial):
                     "fake",
                     lambda: generator.images(self._mixed_styles(generator, batch.noise, rng), batch.noise.get("noise")),
                 )
-        return super().loss(phase, nets, batch, rng)
+        yield from super().parts(phase, nets, batch, rng)
 
     def check(self, nets: Nets) -> None:
         """Refuse a generator whose layers cannot have styles of their own, and what ``Adversarial`` refuses."""

@@ -47,7 +47,7 @@ class DCGANDiscriminator(nn.Module):
             blocks += [nn.BatchNorm2d(outer)] if batch_norm else []
             blocks.append(nn.LeakyReLU(0.2, inplace=True))
             blocks += [nn.Dropout2d(config.dropout)] if config.dropout else []
-        self.blocks = nn.Sequential(*blocks, nn.Flatten())
+        self.blocks = nn.Sequential(*blocks)
         self.head = Head(widths[-1] * _LAST_SIZE**2, shape.classes)
         self.apply(dcgan_normal)
         if config.norm == "spectral":  # after the initialization, because its power iteration starts from the weights
@@ -55,7 +55,10 @@ class DCGANDiscriminator(nn.Module):
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """See the class."""
-        logits: Tensor = self.head(self.blocks(image), label)
+        # Row by row, the channels of a pixel together, as training has them in memory: nothing is copied, and gradients
+        # come back in the order of everything else.
+        features = self.blocks(image).permute(0, 2, 3, 1).flatten(1)
+        logits: Tensor = self.head(features, label)
         return logits
 
 
