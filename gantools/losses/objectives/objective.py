@@ -105,7 +105,8 @@ class Objective:
 
     def loss(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
         """All parts as one; see ``parts``."""
-        value, terms = None, {}
+        value: Tensor | None = None
+        terms: dict[str, Tensor] = {}
         for part in self.parts(phase, nets, batch, rng):
             terms |= part.terms
             if part.value is not None:
