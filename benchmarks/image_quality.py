@@ -41,6 +41,7 @@ from gantools.verify.evaluate import evaluate
 DATA, TEST, RESOLUTION = "dataset:fashion-mnist", "dataset:fashion-mnist:test", 32
 EXTRACTOR, SAMPLES = "efficientnet-lite0-96", 10_000
 FLOOR = "floor.json"
+EARLY = 64_000  # images, after which models of unlike cost are compared as well
 FRESH = range(1_000_000, 1_000_000 + SAMPLES)  # seeds that no score during a training used
 METRICS = ("fid", "kid", "precision", "recall")
 _DCGAN = {"name": "dcgan", "resolution": RESOLUTION, "channels": 1, "latent": 64, "width": 32}
@@ -65,10 +66,10 @@ ROWS: dict[str, dict[str, Any]] = {
         "train": {"learning_rate": 5e-4, "betas": [0.0, 0.9]},
     },
     "sngan": {
-        "model": {"name": "sngan", "resolution": RESOLUTION, "channels": 1, "latent": 64, "width": 32},
-        "discriminator": {"name": "resnet", "width": 32},
+        "model": {"name": "sngan", "resolution": RESOLUTION, "channels": 1, "latent": 64, "width": 16},
+        "discriminator": {"name": "resnet", "width": 16},
         "objective": {"name": "hinge"},
-        "train": {"learning_rate": 1e-3, "betas": [0.0, 0.9], "score_every": 250},
+        "train": {"learning_rate": 1e-3, "betas": [0.0, 0.9]},
     },
     "vae": {
         "model": {"name": "vae", "resolution": RESOLUTION, "channels": 1, "latent": 16, "width": 32},
@@ -147,6 +148,7 @@ def train_one(row: str, seed: int, out: Path, cpu_seconds: float, precision: str
         "images_seen": last.images_seen,
         "precision": last.recipe.train.precision,
         "best_step": best.step,
+        "early_kid": _early_kid(out / "run", last.recipe.train.batch),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "attempts": last.state.memory.attempt,
         "variety": {key: (best.quality or {}).get(key) for key in ("variance", "rank")},
@@ -154,6 +156,13 @@ def train_one(row: str, seed: int, out: Path, cpu_seconds: float, precision: str
         "cards": [card.model_dump() for card in cards],
         "recipe": last.recipe.model_dump(mode="json"),
     }
+
+
+def _early_kid(run: Path, batch: int) -> float:
+    """KID, of 1000 samples, at the last score within ``EARLY`` images."""
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    scores = [line["kid"] for line in lines if "kid" in line and line["step"] * batch <= EARLY]
+    return float(scores[-1])
 
 
 def floor() -> list[dict[str, Any]]:
@@ -232,17 +241,19 @@ def show(out: Path, cpu_seconds: float) -> None:
             found.setdefault(row, []).append(json.loads(path.read_text()))
         if row in found:
             pictures.append(np.load(out / f"{row}-{found[row][0]['seed']}-{cpu_seconds:g}" / "samples.npy")[:16])
-    print("| model | seeds | " + " | ".join(METRICS) + " | steps | parameters G | peak MiB |")
-    print("|---|---|" + "---|" * (len(METRICS) + 3))
+    early = f"kid after {EARLY:,} images"
+    print("| model | seeds | " + " | ".join(METRICS) + f" | {early} | steps | parameters G | peak MiB |")
+    print("|---|---|" + "---|" * (len(METRICS) + 4))
     for row, results in found.items():
         cells = [_spread([result["cards"][k]["value"] for result in results]) for k in range(len(METRICS))]
         steps = statistics.median(result["steps"] for result in results)
         memory = max(result["peak_memory_bytes"] for result in results) / 2**20
         size = results[0]["parameters"].get("G", 0)
+        cells.append(_spread([result["early_kid"] for result in results]))
         print(f"| {row} | {len(results)} | {' | '.join(cells)} | {steps:.0f} | {size:,} | {memory:.0f} |")
     if found:
         real = json.loads((out / FLOOR).read_text())
-        print("| real images | | " + " | ".join(f"{card['value']:.4g}" for card in real) + " | | | |")
+        print("| real images | | " + " | ".join(f"{card['value']:.4g}" for card in real) + " | | | | |")
         save_grid(out / "models.png", np.concatenate(pictures), columns=16)
         print(f"{out / 'models.png'}: a row of 16 samples for each of {', '.join(found)}", file=sys.stderr)
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from lightning_fabric import Fabric
