@@ -12,7 +12,6 @@ the second training ships. Steps that were undone count as work in ``steps_taken
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import statistics
 import sys
@@ -67,9 +66,12 @@ def measure(seed: int, steps: int, out: Path) -> dict[str, Any]:
         run = out / f"{seed}-{name}"
         if not (run / "done").exists():
             recipe = resolve_recipe(recipe_of(seed, steps, safety), "drift", PARTS)
-            # A training that is stopped, because going back does not help, has ended as it should; its events say so.
-            with contextlib.suppress(TrainingError):
+            try:
                 train(recipe, run, resume=run.exists(), accelerator="cpu")
+            except TrainingError:
+                # Where going back does not help, safety ends the training as it should. Any other failure is one.
+                if not safety or not any(event["kind"] == "stop" for event in _events(run)):
+                    raise
             (run / "done").touch()
         runs[name] = run
     shipped = {

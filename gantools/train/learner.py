@@ -168,7 +168,9 @@ class Learner:
                 continue
             # Only what this phase updates is differentiated: the generator's phase spends nothing on gradients of the
             # discriminator's weights. A penalty does not depend on the last bias, hence allow_unused.
-            gradients = torch.autograd.grad(part.value, parameters, allow_unused=True)
+            # Each in the precision it was computed in: autocast would put gradients of float32 parts into bfloat16.
+            with torch.autocast(self._fabric.device.type, enabled=False):
+                gradients = torch.autograd.grad(part.value, parameters, allow_unused=True)
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 if gradient is not None:  # never added in place: parameters may share one
                     parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient

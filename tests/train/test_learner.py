@@ -129,3 +129,24 @@ def test_a_net_that_nobody_ships_has_no_second_copy(make_recipe: MakeRecipe, fab
     for net, shared in (("D", True), ("G", False)):
         pairs = zip(learner.model.nets[net].parameters(), learner.averaged.nets[net].parameters(), strict=True)
         assert {a.data_ptr() == b.data_ptr() for a, b in pairs} == {shared}, net
+
+
+def test_gradients_are_taken_in_the_precision_of_what_they_are_of(
+    make_recipe: MakeRecipe, fabric: Fabric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of a loss that is computed in float32 on purpose is differentiated in float32, in a bf16 training too."""
+    learner = Learner(make_recipe(train__precision="bf16"), fabric)
+    differentiate, seen = torch.autograd.grad, []
+
+    def told(*args: Any, **options: Any) -> Any:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return differentiate(*args, **options)
+
+    monkeypatch.setattr(torch.autograd, "grad", told)
+    dtypes = []
+    learner.model.nets["D"].get_submodule("head").register_forward_hook(lambda *given: dtypes.append(given[2].dtype))
+    batch = Batch(torch.rand(8, 1, 32, 32) * 2 - 1, {"latent": torch.randn(8, 8)})
+    for phase in learner.objective.phases:
+        learner.update(phase, batch, generator(0, phase.name, 0))
+    assert dtypes == [torch.bfloat16] * 3, "every part is computed under autocast, those after a gradient too"
+    assert seen == [False] * 3

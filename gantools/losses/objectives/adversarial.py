@@ -89,7 +89,7 @@ class Adversarial(Objective):
         )
 
     def parts(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:
-        """The loss of a phase; see ``Objective``."""
+        """The loss of a phase, in parts; see ``Objective``."""
         if not self._checked:
             self.check(nets)
             self._checked = True
