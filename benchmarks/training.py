@@ -229,8 +229,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="processes for a figure of memory")
     parser.add_argument("--kid-data", default="dataset:fashion-mnist")
     parser.add_argument("--kid-extractor", default="efficientnet-lite0-96")
-    parser.add_argument("--kid-levels", type=float, nargs="+", default=[3.0, 2.0, 1.5])
-    for key, default in (("samples", 1000), ("seeds", 3), ("every", 200), ("steps", 2000)):
+    parser.add_argument("--kid-levels", type=float, nargs="+", default=[1.5, 1.0, 0.7])
+    for key, default in (("samples", 1000), ("seeds", 3), ("every", 200), ("steps", 2400)):
         parser.add_argument(f"--kid-{key}", type=int, default=default)
     parser.add_argument("--cost-seconds", type=float, default=3.0)
     parser.add_argument("--cost-repeats", type=int, default=2)

@@ -11,6 +11,7 @@ gantools ships a moving average; what it would be without one is told beside it.
 
 from __future__ import annotations
 
+import copy
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -81,11 +82,8 @@ def time_to_kid(
 
 
 def _kid(scorer: Scorer, model: Model) -> float:
-    training = {net: module.training for net, module in model.nets.items()}
-    kid = float(scorer.score(model.eval(), CPU)["kid"])
-    for net, was in training.items():
-        model.nets[net].train(was)
-    return kid
+    # A copy, because a model that is put in inference mode does not learn on.
+    return float(scorer.score(copy.deepcopy(model).eval(), CPU)["kid"])
 
 
 def _reached(curves: Sequence[Sequence[dict[str, float]]], level: float) -> dict[str, Any]:
