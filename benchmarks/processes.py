@@ -16,6 +16,7 @@ stdout.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -71,8 +72,13 @@ def work(recipe: Recipe, processes: int, batch: int, steps: int) -> None:
     found = {"step_s": step_s, "cpu_s": cpu_s}
     if processes > 1:
         found |= {"latency_s": _all_reduce_s(1), "large_s": _all_reduce_s(LARGE)}
+        distributed.barrier()
+        distributed.destroy_process_group()  # gloo's threads would end the process with an error
     if fabric.is_global_zero:
         print(json.dumps(found))
+        with contextlib.suppress(ChildProcessError):  # waited for, the others count as ours and not as other load
+            while True:
+                os.wait()
 
 
 def measure(recipe_path: Path, *, steps: int, rounds: int) -> dict[str, Any]:
