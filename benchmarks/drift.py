@@ -20,11 +20,11 @@ from typing import Any
 
 import torch
 
-from gantools.bench.environment import environment
 from gantools.core.errors import TrainingError
 from gantools.core.recipe import resolve_recipe
 from gantools.data import open_images
 from gantools.metrics.features import load_extractor
+from gantools.timing.environment import environment
 from gantools.train import PARTS, train
 from gantools.train.checkpoint import Checkpoint, load_checkpoint
 from gantools.train.log import LOG, read_lines

@@ -29,12 +29,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from gantools.bench.environment import LoadWatch, environment
 from gantools.core.events import Event, Progress
 from gantools.core.recipe import resolve_recipe
 from gantools.data import open_images
 from gantools.metrics.features import load_extractor
 from gantools.metrics.reference import chosen, reference_rows
+from gantools.timing.environment import LoadWatch, environment
 from gantools.train.choices import choose_precision
 from gantools.verify.evaluate import evaluate
 

@@ -31,9 +31,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import distributed
 
-from gantools.bench.environment import LoadWatch, environment
 from gantools.core.recipe import Recipe, load_recipe
 from gantools.data import open_images
+from gantools.timing.environment import LoadWatch, environment
 from gantools.train import PARTS
 from gantools.train.choices import steps_s
 from gantools.train.draws import Draws

@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantools.bench.environment import LoadWatch, default_threads, environment
-from gantools.bench.measure import BenchPlan, Timings, measure
-from gantools.bench.stats import dispersion, needed, percentile, ratio_of_medians
 from gantools.core.artifact import Artifact, load_artifact
 from gantools.core.atomic import write_atomic
 from gantools.samplers import open_artifact
 from gantools.samplers.feedforward import inputs_of
+from gantools.timing.environment import LoadWatch, default_threads, environment
+from gantools.timing.measure import BenchPlan, Timings, measure
+from gantools.timing.stats import dispersion, needed, percentile, ratio_of_medians
 from gantools.train.checkpoint import load_checkpoint
 from gantools.verify.attest import attest
 

@@ -19,13 +19,13 @@ from typing import Any
 
 import onnx
 
-from gantools.bench.environment import environment
 from gantools.core.artifact import Artifact
 from gantools.core.errors import GantoolsError
 from gantools.core.recipe import resolve_recipe
 from gantools.export.onnx import export
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
+from gantools.timing.environment import environment
 from gantools.train import PARTS, train
 
 BASE = {64: 16384, 128: 16384, 256: 32768}

@@ -36,10 +36,10 @@ from training_kid import time_to_kid
 from training_loops import CPU, OURS, SETTINGS, Loop, make_recipe
 from training_process import Variant, loop_class, run_alone
 
-from gantools.bench.environment import LoadWatch, environment
 from gantools.core.atomic import write_atomic
 from gantools.core.recipe import Recipe
 from gantools.data import open_images
+from gantools.timing.environment import LoadWatch, environment
 from gantools.train.choices import choose_precision
 from gantools.train.quality import Scorer
 

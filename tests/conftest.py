@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from gantools.core.artifact import MANIFEST, GraphFile, ImageOutput, Manifest, NoiseInput, Sampler, seal
 from gantools.core.atomic import staged_folder
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
+from tests.fakes import FakeClock
 
 SAMPLER = Sampler(kind="feedforward", graph="generator", noise={"latent": NoiseInput(distribution="normal", stream=0)})
 TINY_SPEC = GraphSpec(
@@ -58,6 +59,11 @@ def tiny_manifest(backend: str = "onnxruntime") -> Manifest:
     return Manifest(
         schema=1, name="tiny", modality="image", sampler=SAMPLER, graphs={"generator": entry}, output=output
     )
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 
 from gantools.bench.latency import BenchTarget, bench
-from gantools.bench.measure import BenchPlan
 from gantools.bench.report import table_rows
 from gantools.cli.bench import checkpoint_targets
 from gantools.core.artifact import Artifact, load_artifact
@@ -23,6 +22,7 @@ from gantools.core.errors import GantoolsError
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import plan_from
 from gantools.runtime.session import Where
+from gantools.timing.measure import BenchPlan
 
 VARIANTS = (
     ("onnxruntime", "fp32"),

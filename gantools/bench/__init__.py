@@ -1,1 +1,1 @@
-"""Measure generators: interleaved latency, the machine it was measured on, and a report that stands alone."""
+"""Measure generators: interleaved latency, and a report that stands alone."""

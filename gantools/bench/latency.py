@@ -16,15 +16,15 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from gantools.bench.environment import Environment, Load, LoadWatch, default_threads, environment
-from gantools.bench.measure import BenchPlan, Clock, Timings, measure, reason
-from gantools.bench.stats import Ratio, dispersion, percentile, ratio_of_medians
 from gantools.core.artifact import Artifact, Precision
 from gantools.core.errors import BackendError, MissingDependencyError
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.spec import Frozen
 from gantools.runtime.session import Session, Where
 from gantools.samplers import SAMPLERS, Generator
+from gantools.timing.environment import Environment, Load, LoadWatch, default_threads, environment
+from gantools.timing.measure import BenchPlan, Clock, Timings, measure, reason
+from gantools.timing.stats import Ratio, dispersion, percentile, ratio_of_medians
 from gantools.verify.attest import Attestation, attest
 from gantools.verify.trials import trial_inputs
 

@@ -12,7 +12,7 @@ from html import escape
 import numpy as np
 
 from gantools.bench.latency import BenchRow
-from gantools.bench.stats import nearest_rank
+from gantools.timing.stats import nearest_rank
 
 _MOST_MARKS = 400
 _WIDE = 3.0  # a wider range than this is drawn with a logarithmic axis

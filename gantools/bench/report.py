@@ -16,9 +16,9 @@ from string import Template
 import gantools
 from gantools.bench.latency import BenchReport, BenchRow
 from gantools.bench.plots import curve_plot, digits, latency_plot
-from gantools.bench.stats import Ratio, needed
 from gantools.core.artifact import MetricCard
 from gantools.core.atomic import write_atomic
+from gantools.timing.stats import Ratio, needed
 from gantools.verify.report import VerifyReport
 
 

@@ -41,10 +41,10 @@ def command(
     They are warmed up and run interleaved. Every value is kept; a percentile is stated where the count supports it.
     """
     from gantools.bench.latency import bench
-    from gantools.bench.measure import BenchPlan
     from gantools.bench.report import precision_text, table_rows, write_report
     from gantools.core.artifact import load_artifact
     from gantools.core.errors import PrecisionError
+    from gantools.timing.measure import BenchPlan
 
     opened = {str(path): load_artifact(path) for path in artifacts}
     targets = _targets(opened, device, sample=sample)

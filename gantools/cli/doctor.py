@@ -12,9 +12,9 @@ def command(json: Json = False) -> None:
     Lists hardware, libraries and backends, and what to install for those that are missing.
     """
     import gantools
-    from gantools.bench.environment import Environment, environment
     from gantools.core.errors import MissingDependencyError
     from gantools.runtime.backends import BACKENDS
+    from gantools.timing.environment import Environment, environment
 
     devices = {"onnxruntime": ("cpu", "cuda"), "openvino": ("cpu",), "torch": ("cpu", "cuda")}
     rows = []

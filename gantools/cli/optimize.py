@@ -18,6 +18,9 @@ def command(
     precision: Annotated[
         str, typer.Option(help="fp32, fp16, bf16, or auto: the least bits the device multiplies in.")
     ] = "fp32",
+    rewrite: Annotated[
+        bool, typer.Option(help="Put exact rewrites in place, each layer in the form that is fastest by measurement.")
+    ] = True,
     device: Annotated[str | None, typer.Option(help="Where it shall run: cpu, cuda or cuda:N.")] = None,
     axis: Annotated[
         list[str] | None, typer.Option(metavar="NAME=MIN:OPT:MAX", help="Limits of a dynamic axis; repeatable.")
@@ -35,7 +38,14 @@ def command(
     from gantools.optimize.optimize import optimize
     from gantools.optimize.plan import plan_from
 
-    options = {"target": target, "precision": precision, "device": device, "axes": parse_axes(axis or [])}
+    rewriting = "measured" if rewrite else "off"
+    options = {
+        "target": target,
+        "precision": precision,
+        "rewrite": rewriting,
+        "device": device,
+        "axes": parse_axes(axis or []),
+    }
     plan = plan_from(options | {"compute_capabilities": tuple(compute_capability or ())})
     with watching() as watch:
         made = optimize(load_artifact(artifact), plan, out, on_event=watch)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gantools.bench.latency import BenchReport, BenchTarget, bench
-from gantools.bench.measure import BenchPlan
 from gantools.bench.report import Grid, precision_text, write_report
 from gantools.cli.bench import checkpoint_targets
 from gantools.core.artifact import Artifact, MetricCard, Parity
@@ -18,6 +17,7 @@ from gantools.core.events import Note, OnEvent
 from gantools.data import ImageSet, open_images
 from gantools.media.grid import image_grid, png_bytes
 from gantools.samplers import open_artifact
+from gantools.timing.measure import BenchPlan
 from gantools.verify.evaluate import evaluate, floor_cards
 from gantools.verify.report import VerifyReport, verify
 

@@ -16,8 +16,10 @@ from gantools.core.errors import ArtifactError, BackendError
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.optional import installed_versions, require
 from gantools.core.registry import unknown_name
+from gantools.optimize.forms import Forms, rewritten
 from gantools.optimize.passes import PASSES
 from gantools.optimize.plan import Plan
+from gantools.optimize.race import Runtime
 from gantools.optimize.targets import TARGETS, Target
 from gantools.runtime.session import Session, Where
 from gantools.verify.attest import attest_build, check_precision
@@ -57,11 +59,12 @@ def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = igno
     graphs: dict[str, GraphFile] = {}
     parity: list[Parity] = []
     notes: list[str] = []
+    forms: dict[str, Forms] = {}
     with staged_folder(out, marker=MANIFEST) as folder:
         for done, name in enumerate(manifest.graphs):
             on_event(Progress("optimize", done, len(manifest.graphs), "graphs"))
             typed = folder / f"{name}.onnx"
-            entry = _write_typed(artifact, name, plan, device, typed)
+            entry, forms[name] = _write_typed(artifact, name, plan, device, typed, on_event)
             if absent:
                 parity += _judge_typed(artifact, name, entry, typed, plan)
             graphs[name] = entry = target.compile(typed, entry, plan)
@@ -80,7 +83,7 @@ def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = igno
             )
         if manifest.goldens:
             shutil.copyfile(artifact.folder / manifest.goldens.file, folder / manifest.goldens.file)
-        options = plan.model_dump(mode="json")
+        options = plan.model_copy(update={"forms": forms}).model_dump(mode="json")
         step = Step(
             stage="optimize",
             options=options,
@@ -97,8 +100,10 @@ def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = igno
     return load_artifact(out)
 
 
-def _write_typed(artifact: Artifact, name: str, plan: Plan, device: str, typed: Path) -> GraphFile:
-    """Apply the precision's pass and write the ONNX file."""
+def _write_typed(
+    artifact: Artifact, name: str, plan: Plan, device: str, typed: Path, on_event: OnEvent
+) -> tuple[GraphFile, Forms]:
+    """Rewrite, apply the precision's pass, and write the ONNX file; returns its entry and which forms it has."""
     onnx = require("onnx", extra="optimize", why="to check the typed graph")
     ir = require("onnx_ir", extra="optimize", why="to change a graph's precision")
     path, entry = artifact.graph(name)
@@ -115,11 +120,20 @@ def _write_typed(artifact: Artifact, name: str, plan: Plan, device: str, typed: 
     model = ir.load(path)
     ir.external_data.load_to_model(model)
     model.metadata_props.pop(METADATA_KEY, None)
+    forms: Forms = {}
+    if plan.rewrite != "off" and entry.precision == "fp32":
+        model, forms = rewritten(
+            model,
+            spec,
+            Runtime(plan.target, device, plan.precision, plan.threads),
+            (plan.forms or {}).get(name),
+            on_event,
+        )
     if plan.precision in PASSES:
         model = PASSES.load(plan.precision)(model)
     ir.save(model, typed)
     onnx.checker.check_model(typed, full_check=True)
-    return GraphFile(file=typed.name, format="onnx", precision=plan.precision, spec=spec, device=device)
+    return GraphFile(file=typed.name, format="onnx", precision=plan.precision, spec=spec, device=device), forms
 
 
 def _judge_compiled(

@@ -19,6 +19,9 @@ class Plan(Frozen):
     Attributes:
         target: Name in the table of targets.
         precision: What the graphs are to be computed in; also the pass that is applied. ``fp32``: none.
+        rewrite: ``measured``: exact rewrites, each site in the form that is fastest where the graph will run, or that
+            has the fewest products where that cannot be measured here; ``off``: none.
+        forms: Graph -> rewrite -> site -> form, to make again what was measured before; none: measure.
         device: Where they are meant to run; none: the target's own.
         axes: Other limits for named axes; an engine is tuned for ``opt``.
         compute_capabilities: NVIDIA compute capabilities to compile for, such as ``8.9``; none: the compiler's default.
@@ -27,6 +30,8 @@ class Plan(Frozen):
 
     target: str
     precision: PlanPrecision = "fp32"
+    rewrite: Literal["measured", "off"] = "measured"
+    forms: dict[str, dict[str, dict[str, str]]] | None = None
     device: str | None = None
     axes: dict[str, AxisRange] = {}
     compute_capabilities: tuple[str, ...] = ()

@@ -8,12 +8,7 @@ import pytest
 from gantools.core.artifact import Artifact
 from gantools.runtime.backends import BACKENDS
 from tests.conftest import tiny_manifest
-from tests.fakes import FakeBackend, FakeClock, backend
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+from tests.fakes import FakeBackend, backend
 
 
 @pytest.fixture

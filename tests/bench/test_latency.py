@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from gantools.bench.environment import default_threads
 from gantools.bench.latency import BenchReport, BenchTarget, bench
-from gantools.bench.measure import BenchPlan
 from gantools.core.artifact import Artifact
 from gantools.core.events import Event, Progress
 from gantools.runtime.session import Where
+from gantools.timing.environment import default_threads
+from gantools.timing.measure import BenchPlan
 from tests.fakes import FakeBackend, FakeClock
 
 PLAN = BenchPlan(min_calls=1000, max_seconds=5.0)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from gantools.bench.latency import BenchReport, BenchTarget, bench
-from gantools.bench.measure import BenchPlan
 from gantools.bench.plots import curve_plot, digits
 from gantools.bench.report import Grid, table_rows, write_report
 from gantools.core.artifact import Artifact, MetricCard, Parity
 from gantools.runtime.session import Where
+from gantools.timing.measure import BenchPlan
 from gantools.verify.attest import Attestation
 from gantools.verify.report import GraphReport, VerifyReport
 from tests.fakes import FakeClock

@@ -15,9 +15,9 @@ from statistics import median
 
 from pydantic import Field
 
-from gantools.bench.stats import needed
 from gantools.core.errors import GantoolsError
 from gantools.core.spec import Frozen
+from gantools.timing.stats import needed
 
 Clock = Callable[[], int]
 """Nanoseconds from any fixed moment; never goes back."""

@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import gantools
 from gantools.core.optional import installed_versions, require
 from gantools.core.spec import Frozen
 
@@ -45,6 +44,7 @@ ISA = (
     "i8mm",
     "sve",
 )
+PACKAGE = Path(__file__).parent.parent
 _GIB = 2**30
 OTHER_LOAD_LIMIT = 0.05
 STEAL_LIMIT = 0.01
@@ -220,7 +220,7 @@ def _gpus() -> tuple[str, ...]:
 
 def _git_commit() -> str | None:
     """None unless git knows this very package: an environment inside another project's checkout is not a checkout."""
-    git = ["git", "-C", str(Path(gantools.__file__).parent)]
+    git = ["git", "-C", str(PACKAGE)]
     if shutil.which("git") is None or _output([*git, "ls-files", "--error-unmatch", "__init__.py"]) is None:
         return None
     commit = _output([*git, "rev-parse", "--short=12", "HEAD"])

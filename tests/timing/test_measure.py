@@ -5,8 +5,8 @@ from itertools import chain, repeat
 
 import pytest
 
-from gantools.bench.measure import BenchPlan, Timings, measure, reason
 from gantools.core.errors import BackendError
+from gantools.timing.measure import BenchPlan, Timings, measure, reason
 from tests.fakes import FakeClock
 
 PLAN = BenchPlan(min_calls=100, rounds=10, lead_in_calls=3, lead_in_ms=0)

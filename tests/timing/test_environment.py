@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import gantools
-from gantools.bench import environment as room
-from gantools.bench.environment import Environment, LoadWatch, default_threads, environment, usable_cpus
 from gantools.core.errors import MissingDependencyError
+from gantools.timing import environment as room
+from gantools.timing.environment import Environment, LoadWatch, default_threads, environment, usable_cpus
 
 Reading = tuple[float | None, float, float, float, float]
 
@@ -73,7 +72,7 @@ def test_what_this_process_does_is_not_other_load() -> None:
 
 def test_a_package_outside_a_checkout_has_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert re.fullmatch(r"[0-9a-f]{12}(-dirty)?", room._git_commit() or "0" * 12)
-    monkeypatch.setattr(gantools, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(room, "PACKAGE", tmp_path)
     assert room._git_commit() is None
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gantools.bench.stats import MIN_ROUNDS, dispersion, needed, percentile, ratio_of_medians
+from gantools.timing.stats import MIN_ROUNDS, dispersion, needed, percentile, ratio_of_medians
 
 THOUSAND = np.random.default_rng(0).permutation(np.arange(1.0, 1001.0))
 
