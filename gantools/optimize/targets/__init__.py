@@ -38,6 +38,9 @@ class Target(Protocol):
     def native_precision(self, device: str | None) -> PlanPrecision:
         """The least bits of a float that a device multiplies in; none: the target's own device."""
 
+    def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:
+        """What a device multiplies in at a speed that is worth a try; none: the target's own device."""
+
     def hint(self, plan: Plan) -> str | None:
         """What to do when the runtime computed in another precision."""
 

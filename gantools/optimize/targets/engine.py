@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from gantools.core.artifact import GraphFile
+from gantools.core.atomic import sha256_file
 from gantools.core.errors import BackendError
 from gantools.core.spec import GraphSpec
+from gantools.optimize.targets.store import compiled_once
 from gantools.runtime.backends.base import is_arithmetic
 from gantools.runtime.backends.nvidia_engine import collecting_logger, first_complaint
 
@@ -22,7 +24,7 @@ SUFFIX = ".engine"
 
 
 def compile_engine(
-    library: Any, name: str, typed: Path, graph: GraphFile, capabilities: tuple[str, ...] = ()
+    library: Any, name: str, typed: Path, graph: GraphFile, capabilities: tuple[str, ...] = (), machine: str = ""
 ) -> GraphFile:
     """Write the engine beside ``typed``, remove ``typed``, and return the entry without its ``requires``.
 
@@ -32,6 +34,7 @@ def compile_engine(
         typed: The ONNX file.
         graph: Its entry.
         capabilities: Compute capabilities to compile for; none: the compiler's default.
+        machine: GPU and driver, where the engine depends on those that are here.
 
     Raises:
         BackendError: The parser or the compiler refused; its first complaint is in the message.
@@ -50,15 +53,26 @@ def compile_engine(
     config.add_optimization_profile(_profile(builder, graph.spec))
     _aim(library, name, config, capabilities)
     counts = _arithmetic_layers(network)
-    engine = builder.build_serialized_network(network, config)
-    if engine is None:
-        reason = first_complaint(logger.complaints)
-        raise BackendError(
-            f"{name} {library.__version__} cannot compile graph '{typed.stem}' in {graph.precision}: {reason}",
-            hint=f"try another --precision than {graph.precision}",
-        )
+
+    def compile_it() -> bytes:
+        engine = builder.build_serialized_network(network, config)
+        if engine is None:
+            reason = first_complaint(logger.complaints)
+            raise BackendError(
+                f"{name} {library.__version__} cannot compile graph '{typed.stem}' in {graph.precision}: {reason}",
+                hint=f"try another --precision than {graph.precision}",
+            )
+        return bytes(engine)
+
+    facts = {
+        "graph": sha256_file(typed),
+        "precision": graph.precision,
+        "spec": graph.spec.model_dump(mode="json"),
+        "library": [name, library.__version__],
+        "for": [*capabilities, machine],
+    }
     path = typed.with_suffix(SUFFIX)
-    path.write_bytes(bytes(engine))
+    path.write_bytes(compiled_once(facts, compile_it))
     typed.unlink()
     return graph.model_copy(update={"file": path.name, "arithmetic_layers": counts})
 
@@ -100,6 +114,12 @@ def _capability(member: str) -> str:
 
 
 def _arithmetic_layers(network: Any) -> dict[str, int]:
+    """Precision -> layers. One that takes what a dequantizing layer gives is compiled to whole numbers."""
     layers = [network.get_layer(index) for index in range(network.num_layers)]
-    types = [layer.get_output(0).dtype.name for layer in layers if is_arithmetic(layer.type.name)]
-    return dict(Counter(PRECISIONS.get(one, one.lower()) for one in types))
+    whole = {layer.get_output(0).name for layer in layers if layer.type.name == "DEQUANTIZE"}
+    counts: Counter[str] = Counter()
+    for layer in layers:
+        if is_arithmetic(layer.type.name):
+            dtype = layer.get_output(0).dtype.name
+            counts["int8" if layer.get_input(0).name in whole else PRECISIONS.get(dtype, dtype.lower())] += 1
+    return dict(counts)

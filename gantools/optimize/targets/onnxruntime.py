@@ -32,6 +32,10 @@ class OnnxRuntimeTarget:
         """Fp16 on CUDA, fp32 elsewhere."""
         return "fp16" if (device or self.device).startswith("cuda") else "fp32"
 
+    def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:
+        """Fp32, and fp16 on CUDA."""
+        return ("fp32", "fp16") if (device or self.device).startswith("cuda") else ("fp32",)
+
     def hint(self, plan: Plan) -> str | None:
         """On a CPU, only fp32 is computed as asked."""
         return _INSTEAD if (plan.device or self.device) == "cpu" else None

@@ -28,6 +28,12 @@ class OpenVinoTarget:
         """As OpenVINO says of this CPU: bf16 where it has instructions for it."""
         return "bf16" if "BF16" in cpu_capabilities() else "fp32"
 
+    def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:  # noqa: ARG002 - it has but one
+        """Fp32, and what OpenVINO says of this CPU."""
+        capabilities = cpu_capabilities()
+        low: tuple[PlanPrecision, ...] = ("bf16", "int8")
+        return ("fp32", *(name for name in low if name.upper() in capabilities))
+
     def hint(self, plan: Plan) -> str | None:
         """CPUs that multiply in fp16 are rare (AVX-512 FP16); in bf16, common."""
         return (

@@ -15,6 +15,7 @@ from gantools.core.optional import require
 from gantools.optimize.plan import Plan, PlanPrecision
 from gantools.optimize.targets.engine import compile_engine
 from gantools.runtime.backends.nvidia_engine import compute_capability, device_problem
+from gantools.timing.environment import environment
 
 
 class TensorRtTarget:
@@ -41,7 +42,7 @@ class TensorRtTarget:
             raise BackendError(
                 f"TensorRT compiles on the GPU that runs the engine: {problem}", hint="use --target tensorrt-rtx"
             )
-        compiled = compile_engine(library, "TensorRT", typed, graph)
+        compiled = compile_engine(library, "TensorRT", typed, graph, machine="; ".join(environment().gpus))
         requires = Requires(
             library="tensorrt", version=library.__version__, compute_capabilities=(compute_capability(device),)
         )
@@ -50,6 +51,10 @@ class TensorRtTarget:
     def native_precision(self, device: str | None) -> PlanPrecision:  # noqa: ARG002 - the same for all it compiles for
         """Every GPU it knows has tensor cores for fp16."""
         return "fp16"
+
+    def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:  # noqa: ARG002 - the same for all
+        """Tensor cores have all of them."""
+        return ("fp32", "bf16", "fp16", "int8")
 
     def hint(self, plan: Plan) -> str | None:  # noqa: ARG002 - strongly typed: nothing to choose
         """None: the types of the graph bind the compiler."""

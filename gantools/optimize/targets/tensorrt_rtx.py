@@ -38,6 +38,10 @@ class TensorRtRtxTarget:
         """Every GPU it knows has tensor cores for fp16."""
         return "fp16"
 
+    def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:  # noqa: ARG002 - the same for all
+        """Tensor cores have all of them."""
+        return ("fp32", "bf16", "fp16", "int8")
+
     def hint(self, plan: Plan) -> str | None:  # noqa: ARG002 - strongly typed: nothing to choose
         """None: the types of the graph bind the compiler."""
         return None
