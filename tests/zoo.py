@@ -256,10 +256,15 @@ def _sealed(
 
 
 def open_graph(
-    path: Path, spec: GraphSpec, precision: Any = "fp32", backend: str = "onnxruntime", **settings: Any
+    path: Path,
+    spec: GraphSpec,
+    precision: Any = "fp32",
+    backend: str = "onnxruntime",
+    islands: tuple[str, ...] = (),
+    **settings: Any,
 ) -> Session:
     """A session over a lone ONNX file."""
-    entry = GraphFile(file=path.name, format="onnx", precision=precision, spec=spec, backend=backend)
+    entry = GraphFile(file=path.name, format="onnx", precision=precision, spec=spec, backend=backend, islands=islands)
     return Session(path, entry, Where(threads=2, settings=settings))
 
 

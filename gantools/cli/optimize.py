@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantools.cli.options import ArtifactPath
-from gantools.cli.output import say, watching
+from gantools.cli.options import ArtifactPath, Json
+from gantools.cli.output import emit_json, say, show_table, watching
+
+if TYPE_CHECKING:
+    from gantools.core.artifact import Artifact
+    from gantools.core.events import OnEvent
+    from gantools.optimize.budget import Yardstick
+    from gantools.optimize.plan import Plan
+    from gantools.optimize.search import Outcome, SearchReport
+
+AUTO = "auto"
+COLUMNS = ("candidate", "median ms", "samples/s", "MiB", "computed", "faster than exported", "loss, or why it is out")
 
 
 def command(
     artifact: ArtifactPath,
-    target: Annotated[str, typer.Option(help="onnxruntime, openvino, tensorrt-rtx or tensorrt.")],
+    target: Annotated[str, typer.Option(help="onnxruntime, openvino, tensorrt-rtx, tensorrt, or auto: the fastest.")],
     out: Annotated[Path, typer.Option(help="The artifact folder to write.")],
     precision: Annotated[
-        str, typer.Option(help="fp32, fp16, bf16, or auto: the least bits the device multiplies in.")
+        str, typer.Option(help="fp32, fp16, bf16, int8, or auto: the least bits of a float the device has.")
     ] = "fp32",
     rewrite: Annotated[
         bool, typer.Option(help="Put exact rewrites in place, each layer in the form that is fastest by measurement.")
@@ -25,28 +35,109 @@ def command(
     axis: Annotated[
         list[str] | None, typer.Option(metavar="NAME=MIN:OPT:MAX", help="Limits of a dynamic axis; repeatable.")
     ] = None,
+    max_loss: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=MOST", help="Quality that may be lost: kid=0.001, levels=0.5; repeatable."),
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Real images, for metrics that compare with them.")] = None,
+    extractor: Annotated[str, typer.Option(help="Feature extractor of metrics.")] = "efficientnet-lite0",
+    samples: Annotated[int, typer.Option(min=40, help="Pairs of samples a loss is measured on.")] = 2000,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="With --target auto: begin nothing after so long, such as 90s or 5m."),
+    ] = None,
+    json: Json = False,
     compute_capability: Annotated[
         list[str] | None, typer.Option(help="NVIDIA compute capability to compile for, such as 8.9; repeatable.")
     ] = None,
 ) -> None:
-    """Make an artifact for one runtime and precision.
+    """Make an artifact for one runtime and precision, or for the fastest of all within --max-loss.
 
     It is verified against its parent before it appears.
     """
-    from gantools.cli.options import parse_axes
+    from gantools.cli.options import parse_axes, parse_settings, parse_time
     from gantools.core.artifact import load_artifact
+    from gantools.core.errors import RecipeError
     from gantools.optimize.optimize import optimize
     from gantools.optimize.plan import plan_from
+    from gantools.optimize.search import search
 
-    rewriting = "measured" if rewrite else "off"
+    if target == AUTO and precision != "fp32":
+        raise RecipeError("--target auto tries every precision.", hint="leave --precision out, and give --max-loss")
+    if target != AUTO and budget is not None:
+        raise RecipeError("--budget is the time of a search.", hint="use it with --target auto")
+    seconds = None if budget is None else parse_time(budget, "--budget")
     options = {
         "target": target,
         "precision": precision,
-        "rewrite": rewriting,
+        "rewrite": "measured" if rewrite else "off",
         "device": device,
         "axes": parse_axes(axis or []),
+        "max_loss": parse_settings(max_loss, "--max-loss", "kid=0.001"),
+        "samples": samples,
+        "compute_capabilities": tuple(compute_capability or ()),
     }
-    plan = plan_from(options | {"compute_capabilities": tuple(compute_capability or ())})
+    plan, parent = plan_from(options), load_artifact(artifact)
     with watching() as watch:
-        made = optimize(load_artifact(artifact), plan, out, on_event=watch)
+        yardstick = _yardstick(parent, plan, data, extractor, watch)
+        if target == AUTO:
+            made, report = search(parent, plan, out, watch, yardstick=yardstick, seconds=seconds)
+        else:
+            made, report = optimize(parent, plan, out, watch, yardstick=yardstick), None
+    if report is not None:
+        _show(report, out)
+    losses = made.manifest.steps[-1].losses
+    for loss in losses:
+        say(f"{loss}.")
+    if json:
+        found = {"artifact": str(out), "digest": made.digest, "losses": [loss.model_dump() for loss in losses]}
+        emit_json(found | ({"search": report.model_dump()} if report else {}))
+    elif report is not None:
+        show_table("", COLUMNS, [_row(one, report.chosen) for one in report.outcomes])
     say(f"{out}: digest {made.digest[:12]}. Next: gantools verify {out} --against {artifact}")
+
+
+def _row(outcome: Outcome, chosen: str) -> list[str]:
+    faster = f"{outcome.faster.value:.2f}x" if outcome.faster else ""
+    if outcome.faster and outcome.faster.interval:
+        faster += " ({:.2f} to {:.2f})".format(*outcome.faster.interval)
+    measured = ["", "", "", ""]
+    if outcome.p50_ms is not None:
+        computed = ", ".join(f"{share:.0%} {name}" for name, share in sorted(outcome.computed.items()))
+        size = f"{(outcome.bytes or 0) / 2**20:.1f}"
+        measured = [f"{outcome.p50_ms:.3g}", f"{outcome.samples_per_s:.4g}", size, computed]
+    lost = "; ".join(f"{one.metric} {one.loss:.2g} (up to {one.interval[1]:.2g})" for one in outcome.losses)
+    mark = "> " if outcome.name == chosen else ""
+    return [f"{mark}{outcome.name}", *measured, faster, outcome.rejected or lost]
+
+
+def _show(report: SearchReport, out: Path) -> None:
+    """A picture of what every candidate costs in time and quality, beside the report in the artifact's folder."""
+    from gantools.core.atomic import write_atomic
+    from gantools.media.grid import png_bytes
+    from gantools.media.plots import Line, line_plot
+
+    judged = [one for one in report.outcomes if one.p50_ms is not None and one.losses]
+    if judged:
+        first = judged[0].losses[0].metric
+        title = f"{first} lost over milliseconds of a run at batch {report.batch}"
+        points = [Line(one.name, [one.p50_ms or 0.0], [one.losses[0].loss]) for one in judged]
+        write_atomic(out / "search.png", png_bytes(line_plot(points, title=title)))
+
+
+def _yardstick(parent: Artifact, plan: Plan, data: str | None, extractor: str, watch: OnEvent) -> Yardstick:
+    """References and extractor, opened where the plan's budget asks for them."""
+    from gantools.data import open_images
+    from gantools.metrics.features import load_extractor
+    from gantools.optimize.budget import Yardstick
+    from gantools.runtime.session import Where
+    from gantools.verify.gate import LEVELS
+
+    references = None
+    if data is not None:
+        output = parent.manifest.output
+        fit = parent.manifest.recipe.get("data", {}).get("fit", "resize")  # as the training images were
+        references = open_images(data, resolution=output.height, channels=output.channels, fit=fit, on_event=watch)
+    needed = any(name != LEVELS for name in plan.max_loss)
+    network = load_extractor(extractor, Where(threads=plan.threads), watch) if needed else None
+    return Yardstick(references, network)

@@ -66,7 +66,7 @@ def parse_axes(texts: list[str]) -> dict[str, AxisRange]:
     return axes
 
 
-def parse_settings(texts: list[str] | None) -> dict[str, float]:
+def parse_settings(texts: list[str] | None, option: str = "--set", example: str = "truncation=0.7") -> dict[str, float]:
     """Read ``["truncation=0.7"]``.
 
     Raises:
@@ -79,6 +79,23 @@ def parse_settings(texts: list[str] | None) -> dict[str, float]:
             settings[name] = float(value)
         except ValueError as err:
             raise RecipeError(
-                f"--set takes NAME=VALUE with a number, got '{text}'.", hint="for example --set truncation=0.7"
+                f"{option} takes NAME=VALUE with a number, got '{text}'.", hint=f"for example {option} {example}"
             ) from err
     return settings
+
+
+def parse_time(text: str, option: str) -> float:
+    """Read ``"90s"``, ``"5m"``, ``"1h"`` or ``"90"`` as seconds.
+
+    Raises:
+        RecipeError: No such time, or none above 0.
+    """
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1.0)
+    try:
+        seconds = float(number) * unit
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise RecipeError(f"{option} takes a time such as 90s, 5m or 1h, got '{text}'.")
+    return seconds

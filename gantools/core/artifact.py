@@ -60,6 +60,7 @@ class GraphFile(Frozen):
         spec: Inputs, outputs, axes.
         backend: Who opens it when nobody asks for another.
         device: Where it is meant to run.
+        islands: Parts of the names of layers that stay in fp32 because ``precision`` is too small for them.
         requires: Demands of a compiled graph.
         arithmetic_layers: Of a compiled graph: precision -> layers that multiply and add, counted in the typed network
             when it was compiled, for machines that cannot open it.
@@ -72,6 +73,7 @@ class GraphFile(Frozen):
     spec: GraphSpec
     backend: str = "onnxruntime"
     device: str = "cpu"
+    islands: tuple[str, ...] = ()
     requires: Requires | None = None
     arithmetic_layers: dict[str, int] = {}
     sha256: str = ""
@@ -209,6 +211,43 @@ class Parity(Frozen):
     batch_sizes: tuple[int, ...]
 
 
+class QualityLoss(Frozen):
+    """How much worse samples of a graph are than those of its source for the same seeds.
+
+    Attributes:
+        metric: Name in the table of metrics, or ``levels``: the mean absolute difference in levels of 0..255.
+        loss: In the metric's unit; above 0 where the graph is worse.
+        interval: Confidence interval of ``loss`` at ``confidence``, a jackknife over pairs of samples.
+        budget: The most that the user allowed.
+        source: The metric of the source's samples; None for ``levels``.
+        final: Of the graph's.
+    """
+
+    metric: str
+    loss: float
+    interval: tuple[float, float]
+    confidence: float
+    budget: float
+    samples: int
+    seeds: str
+    source: float | None = None
+    final: float | None = None
+    extractor: str = ""
+    extractor_sha256: str = ""
+    data: str = ""
+    data_sha256: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the loss is within the budget for certain: with the upper end of its interval."""
+        return self.interval[1] <= self.budget
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        of = f"{self.metric} of {self.extractor}" if self.extractor else self.metric
+        return f"{of} lost {self.loss:.4g} ({low:.4g} to {high:.4g}) over {self.samples} pairs, allowed {self.budget:g}"
+
+
 class Step(Frozen):
     """One stage that made this artifact, with its options, the versions it used and the proof it gave."""
 
@@ -216,6 +255,7 @@ class Step(Frozen):
     options: dict[str, Any] = {}
     tools: dict[str, str] = {}
     parity: tuple[Parity, ...] = ()
+    losses: tuple[QualityLoss, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -89,9 +89,10 @@ def put_forms(model: ir.Model, forms: Mapping[str, Mapping[str, str]]) -> ir.Mod
 
 def at_sizes(model: ir.Model, spec: GraphSpec) -> ir.Model:
     """The model with every axis at its ``opt``, in place, so that all its values have known shapes."""
-    sizes = spec.sizes("opt")
-    for value, tensor in zip(model.graph.inputs, spec.inputs, strict=True):
-        value.shape = ir.Shape(tensor.concrete(sizes))
+    sizes, inputs = spec.sizes("opt"), {tensor.name: tensor for tensor in spec.inputs}
+    for value in model.graph.inputs:
+        if value.name in inputs:
+            value.shape = ir.Shape(inputs[value.name].concrete(sizes))
     for node in model.graph.all_nodes():
         for output in node.outputs:
             output.shape = None

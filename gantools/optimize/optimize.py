@@ -8,31 +8,53 @@ kept: the parent and the step's options make it again, bit for bit.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
-from gantools.core.artifact import MANIFEST, METADATA_KEY, Artifact, GraphFile, Parity, Step, load_artifact, seal
+from gantools.core.artifact import (
+    MANIFEST,
+    METADATA_KEY,
+    Artifact,
+    GraphFile,
+    Parity,
+    QualityLoss,
+    Step,
+    load_artifact,
+    seal,
+)
 from gantools.core.atomic import staged_folder
 from gantools.core.errors import ArtifactError, BackendError
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.optional import installed_versions, require
 from gantools.core.registry import unknown_name
+from gantools.optimize.budget import Yardstick, check_plan, hold
 from gantools.optimize.forms import Forms, rewritten
 from gantools.optimize.passes import PASSES
 from gantools.optimize.plan import Plan
 from gantools.optimize.race import Runtime
+from gantools.optimize.ranges import islands_of
 from gantools.optimize.targets import TARGETS, Target
 from gantools.runtime.session import Session, Where
 from gantools.verify.attest import attest_build, check_precision
 from gantools.verify.parity import check
 from gantools.verify.report import open_reference, raise_failures, unavailable, verify_graph
 from gantools.verify.tolerances import tolerance_of
+from gantools.verify.trials import trial_inputs
 
 # Who can tell on a CPU what a precision costs, for graphs that are compiled for another device.
-_STAND_INS = {"fp32": "onnxruntime", "fp16": "onnxruntime", "bf16": "openvino"}
+_STAND_INS = {"fp32": "onnxruntime", "fp16": "onnxruntime", "bf16": "openvino", "int8": "onnxruntime"}
+CALIBRATED = 64  # seeds whose values are looked at, to know what a precision has to hold
 _DISTRIBUTIONS = ("onnx", "onnx-ir", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "tensorrt-rtx")
 
 
-def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = ignore) -> Artifact:
+def optimize(
+    artifact: Artifact,
+    plan: Plan,
+    out: Path,
+    on_event: OnEvent = ignore,
+    *,
+    yardstick: Yardstick = Yardstick(),  # noqa: B008 - frozen
+) -> Artifact:
     """Make every graph of an artifact faster, and prove that it is still the same generator.
 
     Args:
@@ -40,13 +62,16 @@ def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = igno
         plan: What to do.
         out: The new artifact's folder; replaced if it is an artifact.
         on_event: Who watches.
+        yardstick: What the plan's quality budget is measured with.
 
     Raises:
         ParityError: A graph differs from its parent by more than the precision explains. Nothing is written.
+        QualityError: A metric lost more than the plan allows, or may have. Nothing is written.
         PrecisionError: A runtime computes in another precision, or a weight does not fit. Nothing is written.
-        BackendError: The target cannot do this, or its compiler refused.
+        BackendError: The target cannot do this, its compiler refused, or a budget cannot be judged here.
+        RecipeError: A budget is no number above 0, or needs references.
         MissingDependencyError: The target's library is not installed.
-        UnknownNameError: No such target or axis.
+        UnknownNameError: No such target, axis or metric.
         ArtifactError: The artifact is no fp32 ONNX, or the disk refused.
     """
     target = TARGETS.load(plan.target)
@@ -55,6 +80,7 @@ def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = igno
     device = plan.device or target.device
     # On the CPU whatever is missing is an error; a GPU may be elsewhere.
     absent = None if device == "cpu" else unavailable(plan.target, device)
+    check_plan(plan, yardstick, absent)
     manifest = artifact.manifest
     graphs: dict[str, GraphFile] = {}
     parity: list[Parity] = []
@@ -81,6 +107,7 @@ def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = igno
             notes.append(
                 f"compiled for device '{device}' and not run: {absent} The graphs in {plan.precision} were {stand_in}."
             )
+        losses = _hold(artifact, graphs, folder, plan, forms, yardstick, on_event) if plan.max_loss else ()
         if manifest.goldens:
             shutil.copyfile(artifact.folder / manifest.goldens.file, folder / manifest.goldens.file)
         options = plan.model_copy(update={"forms": forms}).model_dump(mode="json")
@@ -89,6 +116,7 @@ def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = igno
             options=options,
             tools=installed_versions(_DISTRIBUTIONS),
             parity=tuple(parity),
+            losses=losses,
             notes=tuple(notes),
         )
         # Metric cards belong to the parent's samples; these are to be scored anew.
@@ -98,6 +126,34 @@ def optimize(artifact: Artifact, plan: Plan, out: Path, on_event: OnEvent = igno
     for note in notes:
         on_event(Note(note, "warning"))
     return load_artifact(out)
+
+
+def _hold(
+    artifact: Artifact,
+    graphs: dict[str, GraphFile],
+    folder: Path,
+    plan: Plan,
+    forms: dict[str, Forms],
+    yardstick: Yardstick,
+    on_event: OnEvent,
+) -> tuple[QualityLoss, ...]:
+    """Hold the graph that applications run to the plan's budget."""
+    name = artifact.manifest.sampler.graph
+    exact = plan.model_copy(update={"precision": "fp32", "target": "onnxruntime", "device": None, "forms": forms})
+    where = Where(threads=plan.threads)
+    with (
+        tempfile.TemporaryDirectory() as aside,
+        open_reference(artifact, name, plan.threads) as source,
+        Session(folder / graphs[name].file, graphs[name], where) as final,
+    ):
+
+        def rewritten() -> Session:
+            path = Path(aside) / "rewritten.onnx"
+            entry, _ = _write_typed(artifact, name, exact, "cpu", path, on_event)
+            return Session(path, entry, where)
+
+        halfway = rewritten if forms[name] else None
+        return hold(source, final, artifact.manifest.sampler, plan, yardstick, rewritten=halfway, on_event=on_event)
 
 
 def _write_typed(
@@ -129,11 +185,20 @@ def _write_typed(
             (plan.forms or {}).get(name),
             on_event,
         )
-    if plan.precision in PASSES:
-        model = PASSES.load(plan.precision)(model)
+    islands: tuple[str, ...] = ()
+    if plan.precision in PASSES and entry.precision == "fp32":
+        sampler, batch = artifact.manifest.sampler, spec.sizes("min").get("batch", 1)
+        trials = [trial_inputs(spec.inputs, sampler, range(seed, seed + batch)) for seed in range(0, CALIBRATED, batch)]
+        islands = islands_of(model, plan.precision, trials)
+        if islands:
+            on_event(Note(f"graph '{name}': {len(islands)} nodes stay in fp32, see its islands in the manifest"))
+        model = PASSES.load(plan.precision)(model, islands, trials)
     ir.save(model, typed)
     onnx.checker.check_model(typed, full_check=True)
-    return GraphFile(file=typed.name, format="onnx", precision=plan.precision, spec=spec, device=device), forms
+    made = GraphFile(
+        file=typed.name, format="onnx", precision=plan.precision, spec=spec, device=device, islands=islands
+    )
+    return made, forms
 
 
 def _judge_compiled(

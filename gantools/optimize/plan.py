@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from gantools.core.errors import RecipeError
 from gantools.core.spec import AxisRange, Frozen
 
-PlanPrecision = Literal["fp32", "fp16", "bf16"]
+PlanPrecision = Literal["fp32", "fp16", "bf16", "int8"]
 
 
 class Plan(Frozen):
@@ -25,6 +25,9 @@ class Plan(Frozen):
         device: Where they are meant to run; none: the target's own.
         axes: Other limits for named axes; an engine is tuned for ``opt``.
         compute_capabilities: NVIDIA compute capabilities to compile for, such as ``8.9``; none: the compiler's default.
+        max_loss: Metric -> how much of it the optimization may cost, in its own unit; ``levels`` is the mean absolute
+            difference of pixels.
+        samples: How many pairs of samples a loss is measured on.
         threads: CPU threads while verifying; none: the runtimes' own choice.
     """
 
@@ -35,6 +38,8 @@ class Plan(Frozen):
     device: str | None = None
     axes: dict[str, AxisRange] = {}
     compute_capabilities: tuple[str, ...] = ()
+    max_loss: dict[str, float] = {}
+    samples: int = Field(default=2000, ge=40)
     threads: int | None = Field(default=None, ge=1)
 
 

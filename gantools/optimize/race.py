@@ -88,17 +88,21 @@ def fastest(graphs: Mapping[str, ir.Model], baseline: str, runtime: Runtime) -> 
 
 def _opened(model: ir.Model, path: Path, runtime: Runtime, stack: ExitStack) -> Callable[[], object] | None:
     """A call that runs the graph once; None where the runtime does not take it."""
-    inputs, outputs = ([_tensor(value) for value in values] for values in (model.graph.inputs, model.graph.outputs))
-    spec = GraphSpec(inputs=tuple(inputs), outputs=tuple(outputs))
-    entry = GraphFile(file=path.name, format="onnx", precision=runtime.precision, spec=spec, backend=runtime.backend)
     options = OpenOptions(runtime.device, runtime.threads or default_threads())
     try:
-        ir.save(PASSES.load(runtime.precision)(copied(model)) if runtime.precision in PASSES else model, path)
+        inputs, outputs = ([_tensor(value) for value in values] for values in (model.graph.inputs, model.graph.outputs))
+        spec = GraphSpec(inputs=tuple(inputs), outputs=tuple(outputs))
+        entry = GraphFile(
+            file=path.name, format="onnx", precision=runtime.precision, spec=spec, backend=runtime.backend
+        )
+        given = {tensor.name: _values(tensor, seed) for seed, tensor in enumerate(inputs)}
+        if runtime.precision in PASSES:
+            model = PASSES.load(runtime.precision)(copied(model), (), [given])
+        ir.save(model, path)
         graph = BACKENDS.load(runtime.backend).open(path, entry, options)
     except Exception:  # runtimes raise what they like, and a graph that does not open does not win
         return None
     stack.callback(graph.close)
-    given = {tensor.name: _values(tensor, seed) for seed, tensor in enumerate(inputs)}
     return lambda: graph.run(given)
 
 
@@ -108,8 +112,10 @@ def copied(model: ir.Model) -> ir.Model:
 
 
 def _tensor(value: ir.Value) -> TensorSpec:
-    dtype = _DTYPES[value.dtype] if value.dtype is not None else None
-    return TensorSpec.model_validate({"name": value.name, "dtype": dtype, "shape": tuple(value.shape or ())})
+    if value.dtype is None or value.shape is None or not value.shape.is_static():
+        raise ValueError(f"the shape of value '{value.name}' is not known")
+    known = {"name": value.name, "dtype": _DTYPES[value.dtype], "shape": value.shape.numpy()}
+    return TensorSpec.model_validate(known)
 
 
 def _values(tensor: TensorSpec, seed: int) -> npt.NDArray[Any]:

@@ -7,7 +7,7 @@ not tell, or a graph without such layers, is an error and not a pass.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 from gantools.core.artifact import GraphFile, Precision
@@ -39,38 +39,36 @@ class Attestation(Frozen):
 
     @property
     def ok(self) -> bool:
-        """Whether every layer outside the islands is computed in the asked precision."""
-        return self.layers > 0 and not self.deviating
+        """Whether every layer outside the islands is computed in the asked precision, and there is one."""
+        return self.computed.get(self.asked, 0.0) > 0 and not self.deviating
 
     def __str__(self) -> str:
         shares = ", ".join(f"{share:.0%} {precision}" for precision, share in sorted(self.computed.items()))
         return f"asked for {self.asked}, computed {shares or 'nothing'} ({self.layers} layers)"
 
 
-def attest(session: Session, islands: Sequence[str] = ()) -> Attestation:
-    """Ask the runtime in what precision it computes an opened graph.
-
-    Args:
-        session: The graph, as it will be run.
-        islands: Parts of the names of layers that may be in another precision.
+def attest(session: Session) -> Attestation:
+    """Ask the runtime in what precision it computes an opened graph, as it will be run.
 
     Raises:
         BackendError: The runtime does not tell.
     """
     layers = [layer for layer in session.layers() if layer.is_arithmetic]
-    asked = session.graph.precision
-    deviating = tuple(
-        f"{layer.name} ({layer.kind}, {layer.precision})"
-        for layer in layers
-        if layer.precision != asked and not any(island in layer.name for island in islands)
-    )
+    asked, islands = session.graph.precision, session.graph.islands
+    strange = [
+        layer for layer in layers if layer.precision != asked and not any(island in layer.name for island in islands)
+    ]
+    # A runtime may rename what it rearranges (OpenVINO does); then at least no more layers than there are islands.
+    counts = Counter(layer.precision for layer in layers)
+    if {layer.precision for layer in strange} == {"fp32"} and counts["fp32"] <= len(islands):
+        strange = []
     return Attestation(
         asked=asked,
         source="runtime",
-        computed=_shares(Counter(layer.precision for layer in layers)),
+        computed=_shares(counts),
         layers=len(layers),
-        deviating=deviating,
-        islands=tuple(islands),
+        deviating=tuple(f"{layer.name} ({layer.kind}, {layer.precision})" for layer in strange),
+        islands=islands,
     )
 
 
@@ -88,8 +86,11 @@ def attest_build(graph: GraphFile) -> Attestation | None:
         computed=_shares(counts),
         layers=sum(counts.values()),
         deviating=tuple(
-            f"{count} layers ({precision})" for precision, count in counts.items() if precision != graph.precision
+            f"{count} layers ({precision})"
+            for precision, count in counts.items()
+            if precision != graph.precision and not (precision == "fp32" and count <= len(graph.islands))
         ),
+        islands=graph.islands,
     )
 
 
@@ -108,6 +109,11 @@ def check_precision(attestation: Attestation, name: str, hint: str | None = None
         raise PrecisionError(
             f"graph '{name}' was asked for {attestation.asked}, and no layer of it multiplies and adds.",
             hint=hint or "'gantools inspect ART' prints the layers",
+        )
+    if not attestation.ok and not attestation.deviating:
+        raise PrecisionError(
+            f"graph '{name}': {attestation}: every layer is an island, whose values {attestation.asked} may not hold.",
+            hint="use --precision bf16, which has the range of fp32",
         )
     if not attestation.ok:
         named = ", ".join(attestation.deviating[:_MOST_NAMED])

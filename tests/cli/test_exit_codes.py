@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,10 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from gantools.core.artifact import MANIFEST, seal
 from gantools.core.atomic import staged_folder
 from tests.cli.test_app import gantools
 from tests.conftest import tiny_manifest, tiny_onnx
+from tests.zoo import needs_bf16
 
 MakeArtifact = Callable[..., Path]
 COMMAND = Path(sys.executable).parent / "gantools"
@@ -87,6 +91,69 @@ def test_an_optimization_that_the_runtime_does_not_honour_is_4_and_leaves_nothin
     assert "asked for fp16, computed 100% fp32" in done.stderr
     assert "hint: " in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["art"]
+
+
+@needs_bf16
+def test_a_quality_budget_that_is_broken_is_4_and_leaves_nothing(make_artifact: MakeArtifact, tmp_path: Path) -> None:
+    parent = make_artifact()
+    budget = ["--max-loss", "levels=0.000001", "--samples", "40"]
+    command: list[str | Path] = ["optimize", parent, "--target", "onnxruntime", "--out", tmp_path / "out", *budget]
+    done = gantools(*command)
+    assert done.returncode == 0, done.stderr
+    assert "levels lost 0 (0 to 0) over 40 pairs, allowed 1e-06." in done.stderr
+    shutil.rmtree(tmp_path / "out")
+    openvino = ["openvino" if word == "onnxruntime" else word for word in command]
+    done = gantools(*openvino, "--precision", "bf16")
+    assert done.returncode == 4
+    assert "the precision bf16 on openvino costs too much: levels lost" in done.stderr
+    assert "hint: use a precision with more bits" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["art"]
+
+
+def test_a_search_prints_every_candidate_and_keeps_the_fastest(make_artifact: MakeArtifact, tmp_path: Path) -> None:
+    out = tmp_path / "best"
+    budget = ["--max-loss", "levels=9", "--samples", "40"]
+    words: list[str | Path] = ["optimize", make_artifact(), "--target", "auto", *budget, "--out", out]
+    done = gantools(*words, "--budget", "5m", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    outcomes = document["search"]["outcomes"]
+    assert {outcome["name"] for outcome in outcomes} >= {"onnxruntime-fp32", "openvino-fp32", "as exported"}
+    assert document["search"] == json.loads((out / "search.json").read_text())
+    assert (out / "search.png").stat().st_size > 1000
+    assert document["losses"][0]["metric"] == "levels"
+    shutil.rmtree(out)
+    table = gantools(*words).stdout
+    assert table.count("> ") == 1
+    for outcome in outcomes:
+        assert outcome["name"] in table
+
+
+@pytest.mark.parametrize(
+    ("words", "match", "hint"),
+    [
+        (["--target", "auto", "--precision", "bf16"], "--target auto tries every precision.", "leave --precision out"),
+        (["--target", "openvino", "--budget", "5m"], "--budget is the time of a search.", "use it with --target auto"),
+        (["--target", "auto", "--budget", "soon"], "--budget takes a time such as 90s, 5m or 1h, got 'soon'.", ""),
+        (["--target", "auto", "--budget", "-1m"], "--budget takes a time such as 90s, 5m or 1h, got '-1m'.", ""),
+        (["--target", "openvino", "--max-loss", "kid"], "--max-loss takes NAME=VALUE with a number", "kid=0.001"),
+        (
+            ["--target", "openvino", "--max-loss", "kid=0.1"],
+            "the loss of 'kid' needs real images",
+            "give --data SOURCE",
+        ),
+        (["--target", "openvino", "--max-loss", "levels=0"], "which no measurement can prove", "a number above 0"),
+    ],
+)
+def test_options_of_a_search_and_a_budget_that_do_not_fit_are_2(
+    make_artifact: MakeArtifact, tmp_path: Path, words: list[str], match: str, hint: str
+) -> None:
+    done = gantools("optimize", make_artifact(), *words, "--extractor", "digits-cnn", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert match in done.stderr
+    assert hint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_runtime_that_is_not_installed_is_3(make_artifact: MakeArtifact, tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from gantools.optimize.passes import PASSES
 from gantools.runtime.backends.base import is_arithmetic
 from gantools.verify.parity import check
 from gantools.verify.tolerances import TOLERANCES
-from tests.zoo import NETS, SAMPLER, Net, needs_bf16, open_graph, save, spec_of, write_onnx
+from tests.zoo import LATENT, NETS, SAMPLER, Net, needs_bf16, open_graph, save, spec_of, write_onnx
 
 LOW = {"fp16": "FLOAT16", "bf16": "BFLOAT16"}
-RUNTIME = {"fp16": "onnxruntime", "bf16": "openvino"}
+RUNTIME = {"fp16": "onnxruntime", "bf16": "openvino", "int8": "onnxruntime"}
+INPUTS = [{"latent": np.random.default_rng(seed).standard_normal((4, LATENT)).astype(np.float32)} for seed in range(8)]
 CASES = [
     pytest.param(name, kind, output, marks=[needs_bf16] if name == "bf16" else [])
     for name in PASSES
@@ -26,15 +27,15 @@ CASES = [
 
 
 def test_every_pass_is_tried_on_every_net() -> None:
-    assert len(PASSES) == len(LOW) == 2
-    assert len(CASES) == 2 * len(NETS) * 2 >= 8
+    assert set(PASSES) == {*LOW, "int8"} == set(RUNTIME)
+    assert len(CASES) == 3 * len(NETS) * 2 >= 12
 
 
 @pytest.mark.parametrize(("name", "kind", "output"), CASES)
 def test_the_interface_and_the_outputs_are_kept(tmp_path: Path, name: str, kind: str, output: str) -> None:
     spec = write_onnx(tmp_path / "source.onnx", kind, output)
     before = ir.load(tmp_path / "source.onnx")
-    after = PASSES.load(name)(ir.load(tmp_path / "source.onnx"))
+    after = PASSES.load(name)(ir.load(tmp_path / "source.onnx"), (), INPUTS)
     for values in ("inputs", "outputs"):
         described = [
             [(value.name, value.dtype, str(value.shape)) for value in getattr(model.graph, values)]
@@ -56,12 +57,18 @@ def test_the_graph_holds_the_type_and_a_second_run_changes_nothing(
     tmp_path: Path, name: str, kind: str, output: str
 ) -> None:
     write_onnx(tmp_path / "g.onnx", kind, output)
-    once = PASSES.load(name)(ir.load(tmp_path / "g.onnx"))
+    once = PASSES.load(name)(ir.load(tmp_path / "g.onnx"), (), INPUTS)
     arithmetic = [node for node in once.graph if is_arithmetic(node.op_type)]
     assert len(arithmetic) == 3
-    assert {value.dtype.name for node in arithmetic for value in (*node.inputs, *node.outputs)} == {LOW[name]}
+    if name == "int8":
+        feeders = [value.producer() for node in arithmetic for value in node.inputs[:2]]
+        assert [feeder and feeder.op_type for feeder in feeders] == ["DequantizeLinear"] * 6
+        weights = [feeder.inputs[0] for feeder in feeders[1::2] if feeder]
+        assert {weight.dtype.name for weight in weights if weight and weight.dtype} == {"INT8"}
+    else:
+        assert {value.dtype.name for node in arithmetic for value in (*node.inputs, *node.outputs)} == {LOW[name]}
     first = ir.to_proto(once).SerializeToString()
-    twice = PASSES.load(name)(ir.from_proto(onnx.load_from_string(first)))
+    twice = PASSES.load(name)(ir.from_proto(onnx.load_from_string(first)), (), INPUTS)
     assert ir.to_proto(twice).SerializeToString() == first
 
 

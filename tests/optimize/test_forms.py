@@ -10,12 +10,14 @@ from gantools.core.artifact import Artifact
 from gantools.core.events import Event, Note
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.optimize import forms as room
+from gantools.optimize import race
 from gantools.optimize.forms import FOUND, at_sizes, choose_forms, put_forms, rewritten
 from gantools.optimize.multiply_adds import multiply_adds
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
 from gantools.optimize.race import Runtime, fastest
 from gantools.optimize.rewrites.tidy import tidy
+from gantools.timing.measure import Timings
 from tests.optimize.rewrites.chains import Chain, kinds
 from tests.zoo import make_artifact
 
@@ -69,8 +71,21 @@ def test_a_graph_that_does_not_open_does_not_win() -> None:
     assert fastest({"plain": convolving(64), "strange": strange}, "plain", HERE) == "plain"
 
 
-def test_the_baseline_stays_where_nothing_is_faster_for_certain() -> None:
-    assert fastest({"one": convolving(64), "same": convolving(64)}, "one", HERE) == "one"
+@pytest.mark.parametrize(
+    ("other_ms", "winner"),
+    [
+        ([0.5] * 20, "other"),
+        ([0.99] * 20, "baseline"),  # by less than it takes to change anything
+        ([0.5, 1.6] * 10, "baseline"),  # faster in half of the rounds is not faster for certain
+        ([2.0] * 20, "baseline"),
+    ],
+)
+def test_the_baseline_stays_where_nothing_is_faster_for_certain(
+    monkeypatch: pytest.MonkeyPatch, other_ms: list[float], winner: str
+) -> None:
+    timings = {"baseline": Timings(block=1, values_ms=[1.0] * 20), "other": Timings(block=1, values_ms=other_ms)}
+    monkeypatch.setattr(race, "measure", lambda calls, plan: {name: timings[name] for name in calls})
+    assert fastest({"baseline": convolving(4), "other": convolving(4)}, "baseline", HERE) == winner
 
 
 def test_where_nothing_can_be_timed_the_fewest_products_count() -> None:

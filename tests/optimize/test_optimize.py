@@ -120,7 +120,7 @@ def test_a_weight_that_does_not_fit_leaves_no_artifact(tmp_path: Path) -> None:
     tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(1e6), tensor.name))
     onnx.save(model, path)
     (tmp_path / "out").mkdir()
-    with pytest.raises(PrecisionError, match=r"constant 'constant_1' holds .* and the largest fp16 is 65504"):
+    with pytest.raises(PrecisionError, match="every layer is an island, whose values fp16 may not hold"):
         optimize(parent, Plan(target="tensorrt-rtx", precision="fp16"), tmp_path / "out" / "child")
     assert_nothing_was_written(tmp_path / "out")
 

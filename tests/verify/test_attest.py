@@ -63,11 +63,30 @@ def test_a_bf16_graph_is_computed_in_bf16_by_openvino(tmp_path: Path, kind: str)
 def test_declared_islands_may_deviate_and_nothing_else(tmp_path: Path) -> None:
     spec = write_onnx(tmp_path / "g.onnx")
     typed(tmp_path / "g.onnx", "deconv", "fp16")
-    with open_graph(tmp_path / "g.onnx", spec, "fp16") as session:
-        one = attest(session, islands=["convtranspose_1"])
-        every = attest(session, islands=["convtranspose"])
+    with (
+        open_graph(tmp_path / "g.onnx", spec, "fp16", islands=("convtranspose_1",)) as first,
+        open_graph(tmp_path / "g.onnx", spec, "fp16", islands=("convtranspose",)) as second,
+    ):
+        one, every = attest(first), attest(second)
     assert (len(one.deviating), one.ok) == (2, False)
-    assert (every.deviating, every.ok, every.computed) == ((), True, {"fp32": 1.0})
+    assert (every.deviating, every.ok, every.computed) == ((), False, {"fp32": 1.0})
+    with pytest.raises(PrecisionError, match="every layer is an island, whose values fp16 may not hold") as caught:
+        check_precision(every, "generator")
+    assert caught.value.hint == "use --precision bf16, which has the range of fp32"
+    mixed = every.model_copy(update={"computed": {"fp32": 1 / 3, "fp16": 2 / 3}})
+    assert mixed.ok
+    check_precision(mixed, "generator")
+
+
+def test_islands_whose_names_a_runtime_changed_are_counted(tmp_path: Path) -> None:
+    spec = write_onnx(tmp_path / "g.onnx")
+    typed(tmp_path / "g.onnx", "deconv", "fp16")
+    with (
+        open_graph(tmp_path / "g.onnx", spec, "fp16", islands=("x1", "x2")) as two,
+        open_graph(tmp_path / "g.onnx", spec, "fp16", islands=("x1", "x2", "x3")) as three,
+    ):
+        assert len(attest(two).deviating) == 3
+        assert attest(three).deviating == ()
 
 
 def test_a_graph_without_arithmetic_is_no_pass(tmp_path: Path) -> None:

@@ -7,13 +7,17 @@ from typing import Any
 
 from gantools.core.registry import Table
 
-Pass = Callable[[Any], Any]
-"""``onnx_ir.Model`` to ``onnx_ir.Model``. The model that is handed over may be changed in place."""
+Pass = Callable[..., Any]
+"""(``onnx_ir.Model``, names of nodes that stay fp32 = (), real inputs = ()) -> ``onnx_ir.Model``.
+
+The model that is handed over may be changed in place.
+"""
 
 PASSES: Table[Pass] = Table(
     "pass",
     {
         "fp16": "gantools.optimize.passes.fp16:apply",
         "bf16": "gantools.optimize.passes.bf16:apply",
+        "int8": "gantools.optimize.passes.int8:apply",
     },
 )

@@ -5,17 +5,29 @@ What recent CPUs (AVX-512 BF16, AMX) and GPUs multiply fastest. Nothing overflow
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 import onnx_ir as ir
 
 from gantools.optimize.passes.casting import cast_model
+from gantools.runtime.backends.base import Arrays
 
 
-def apply(model: ir.Model) -> ir.Model:
+def apply(
+    model: ir.Model,
+    islands: Collection[str] = (),
+    inputs: Iterable[Arrays] = (),  # noqa: ARG001 - rounding looks at no values
+) -> ir.Model:
     """Round every weight and every intermediate value: x -> round_to_nearest_even(x, 8 bits).
 
     The conversion of the output, such as to uint8, stays in float32.
 
+    Args:
+        model: Fp32; changed in place.
+        islands: Names of nodes that stay float32.
+        inputs: Not looked at.
+
     Raises:
         PrecisionError: An operation of this opset has no bf16; convolutions have it from opset 22 on.
     """
-    return cast_model(model, ir.DataType.BFLOAT16)
+    return cast_model(model, ir.DataType.BFLOAT16, islands)

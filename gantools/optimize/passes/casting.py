@@ -5,6 +5,7 @@ What becomes of each value:
 - graph inputs and outputs keep their types; an input is cast once, where it enters.
 - the *tail* stays float32: the chain of element-wise operations that turns the network's last value into an output,
   such as [-1, 1] -> 0..255 -> uint8. Eight bits of significand cannot hold 255 levels and their ties.
+- *islands*, the nodes that a caller names, stay float32 with whatever is inside them.
 - *shape arithmetic* stays float32: what is computed from Shape alone, such as target sizes, which must be exact.
 - inputs for which ONNX demands float32 stay so; the operation's own schema says which (Resize's scales, all of Range).
 - everything else becomes the low type, in subgraphs (Scan, Loop, If) too.
@@ -16,7 +17,7 @@ half of this package may ask for. What is left to code on top of onnx_ir is the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,13 @@ _CONTROL_FLOW = {"If", "Loop", "Scan"}
 _TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype")
 
 
-def cast_model(model: ir.Model, low: ir.DataType) -> ir.Model:
+def cast_model(model: ir.Model, low: ir.DataType, islands: Collection[str] = ()) -> ir.Model:
     """Retype the model in place. A graph in which nothing is left to retype stays as it came.
 
     Args:
         model: A model with float32 weights. The manifest in its metadata, which will not fit any more, is dropped.
         low: FLOAT16 or BFLOAT16.
+        islands: Names of nodes that stay float32.
 
     Raises:
         PrecisionError: A constant does not fit the type, or an operation that multiplies and adds does not have it.
@@ -57,9 +59,9 @@ def cast_model(model: ir.Model, low: ir.DataType) -> ir.Model:
         common.InlinePass()(model)
     if any(value.type is None for node in model.graph.all_nodes() for value in node.outputs if value.name):
         common.ShapeInferencePass()(model)
-    if _Casting(model, low).is_due():
+    if _Casting(model, low, islands).is_due():
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-        _Casting(model, low).run()
+        _Casting(model, low, islands).run()
         model.graph.sort()
     return model
 
@@ -67,10 +69,10 @@ def cast_model(model: ir.Model, low: ir.DataType) -> ir.Model:
 class _Casting:
     """One run over one model. What is to change is decided on the untouched graph, then carried out."""
 
-    def __init__(self, model: ir.Model, low: ir.DataType) -> None:
+    def __init__(self, model: ir.Model, low: ir.DataType, islands: Collection[str]) -> None:
         self.graph, self.low = model.graph, low
         self.opset = model.graph.opset_imports.get("", 1)
-        kept = _tails(model.graph) | _shape_arithmetic(model.graph)
+        kept = _tails(model.graph) | _shape_arithmetic(model.graph) | _named(model.graph, islands)
         self.nodes = [node for node in model.graph.all_nodes() if node not in kept]
         self.low_inputs = {
             (node, i) for node in self.nodes for i in range(len(node.inputs)) if self._takes_low(node, i)
@@ -255,6 +257,12 @@ def _tails(graph: ir.Graph) -> set[ir.Node]:
             tail.add(node)
             waiting.append(varying[0])
     return tail
+
+
+def _named(graph: ir.Graph, names: Collection[str]) -> set[ir.Node]:
+    """The nodes of these names, with all nodes of their subgraphs."""
+    found = {node for node in graph if node.name in names}
+    return found.union(*(set(inner.all_nodes()) for node in found for inner in _subgraphs(node)))
 
 
 def _shape_arithmetic(graph: ir.Graph) -> set[ir.Node]:

@@ -96,6 +96,8 @@ def _layers_of(onnx: Any, model: Any) -> list[ComputedLayer]:
             found = next(attribute.i for attribute in node.attribute if attribute.name == "to")
         for name in node.output:
             types.setdefault(name, found)
+        if node.op_type.startswith("QLinear") or node.op_type.endswith("Integer"):  # scales are float, products are not
+            found = onnx.TensorProto.INT8
         precision = _PRECISIONS.get(found, onnx.TensorProto.DataType.Name(found).lower())
         layers.append(ComputedLayer(node.op_type, precision, node.name, is_arithmetic(node.op_type)))
     return layers

@@ -1,0 +1,116 @@
+"""int8: whole numbers in [-127, 127] with a scale for each weight channel and one for each activation.
+
+The mechanics are those of ``onnxruntime.quantization``; what is decided here is where they apply, for generators:
+
+- only what multiplies and adds is quantized, by its inputs: x -> s round(clip(x / s, -128, 127)) before it, and nothing
+  after it, so that an activation, a sum or a rescaling that follows is fused with the product and not rounded twice.
+- weights: symmetric, a scale for each output channel. Activations: symmetric, one scale, from the largest value that
+  real latents give. Zero points would not be accepted by TensorRT.
+- biases stay float32: an int32 bias behind a DequantizeLinear is refused by TensorRT.
+- the first product, which sees noise of long tails, and the last one, which makes pixels, are islands: each has little
+  work, and rounds what everything else is made of, or what is seen.
+
+A graph like this loads in ONNX Runtime, OpenVINO and TensorRT. Its loss depends on data, so a budget has to judge it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from gantools.core.optional import require
+from gantools.optimize.rewrites.reading import constant, is_op
+from gantools.runtime.backends.base import Arrays
+
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+
+
+def apply(model: ir.Model, islands: Collection[str] = (), inputs: Iterable[Arrays] = ()) -> ir.Model:
+    """Quantize every product but the islands. Where there is none, the model stays as it is.
+
+    Args:
+        model: Fp32; not changed.
+        islands: Names of nodes that stay float32.
+        inputs: Real inputs, to see how large activations become.
+
+    Raises:
+        MissingDependencyError: ONNX Runtime is not installed.
+    """
+    quantization: Any = require("onnxruntime.quantization", extra="onnxruntime", why="to quantize graphs to int8")
+    chosen = [node for node in products(model) if node.name not in islands]
+    if not chosen:
+        return model
+    given = iter(inputs)
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> Arrays | None:
+            return next(given, None)
+
+    with tempfile.TemporaryDirectory() as folder, _silence():
+        source, quantized = Path(folder) / "source.onnx", Path(folder) / "quantized.onnx"
+        ir.save(model, source)
+        quantization.quantize_static(
+            source,
+            quantized,
+            Reader(),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=list(PRODUCTS),
+            nodes_to_quantize=[node.name for node in chosen],
+            per_channel=True,
+            activation_type=quantization.QuantType.QInt8,
+            weight_type=quantization.QuantType.QInt8,
+            extra_options={
+                "ActivationSymmetric": True,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+                "OpTypesToExcludeOutputQuantization": list(PRODUCTS),
+                "MatMulConstBOnly": True,
+            },
+        )
+        made = ir.load(quantized)
+        ir.external_data.load_to_model(made)
+    return made
+
+
+def products(model: ir.Model) -> list[ir.Node]:
+    """The nodes of the main graph that can be quantized, in order: products with constant weights."""
+    return [node for node in model.graph if is_op(node, *PRODUCTS) and constant(node.inputs[1]) is not None]
+
+
+def ends(model: ir.Model) -> tuple[str, ...]:
+    """Names of the first products, which no other feeds, and of the last ones, which feed no other."""
+    found = products(model)
+    ahead = {node: _reached(node) & set(found) - {node} for node in found}
+    fed = set().union(*ahead.values()) if ahead else set()
+    return tuple(str(node.name) for node in found if node not in fed or not ahead[node])
+
+
+def _reached(node: ir.Node) -> set[ir.Node]:
+    """All nodes that depend on this one."""
+    seen: set[ir.Node] = set()
+    waiting = [node]
+    while waiting:
+        for follower in waiting.pop().successors():
+            if follower not in seen:
+                seen.add(follower)
+                waiting.append(follower)
+    return seen
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Of advice to users of the library, which are not those of this one."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,145 @@
+"""The search: every candidate has a figure or a reason, the fastest is kept, and what was made is not made twice."""
+
+import json
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gantools.core.artifact import Artifact, load_artifact
+from gantools.core.errors import BackendError, ParityError
+from gantools.core.events import Event, Note
+from gantools.optimize import search as room
+from gantools.optimize.budget import Yardstick
+from gantools.optimize.optimize import optimize
+from gantools.optimize.plan import Plan
+from gantools.optimize.search import EXPORTED, REPORT, Outcome, SearchReport, candidate_plans, search
+from gantools.samplers import open_artifact
+from gantools.timing.measure import BenchPlan
+from tests.zoo import make_artifact, needs_bf16
+
+SHORT = BenchPlan(batches=(1,), min_calls=40, max_seconds=0.2, rounds=10, lead_in_ms=1, max_warmup_seconds=0.1)
+PLAN = Plan(target="auto", threads=1, samples=40)
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return make_artifact(tmp_path_factory.mktemp("zoo") / "art")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_PLAN", SHORT)
+
+
+def named(report: SearchReport) -> dict[str, Outcome]:
+    return {outcome.name: outcome for outcome in report.outcomes}
+
+
+def test_without_a_budget_only_fp32_is_tried_and_the_fastest_is_kept(parent: Artifact, tmp_path: Path) -> None:
+    seen: list[Event] = []
+    made, report = search(parent, PLAN, tmp_path / "best", seen.append)
+    outcomes = named(report)
+    assert list(outcomes) == ["onnxruntime-fp32", "openvino-fp32", EXPORTED]
+    assert report.batch == 4
+    for outcome in outcomes.values():
+        assert outcome.rejected is None
+        assert outcome.p50_ms is not None
+        assert outcome.samples_per_s == pytest.approx(4 / outcome.p50_ms * 1000)
+        assert outcome.computed == {"fp32": 1.0}
+        assert (outcome.faster is None) == (outcome.name == EXPORTED)
+    fastest = min(("onnxruntime-fp32", "openvino-fp32"), key=lambda name: outcomes[name].p50_ms or 0)
+    assert report.chosen == fastest
+    assert made.manifest.parent == parent.digest
+    assert f"{made.graph()[1].backend}-fp32" == fastest
+    assert SearchReport.model_validate(json.loads((tmp_path / "best" / REPORT).read_text())) == report
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+    assert "without --max-loss nothing may be lost: only fp32 is tried" in [
+        event.text for event in seen if isinstance(event, Note)
+    ]
+    with open_artifact(tmp_path / "best", threads=1) as found, open_artifact(parent.path, threads=1) as exact:
+        assert np.abs(found.sample(range(8)).astype(int) - exact.sample(range(8))).max() <= 1
+
+
+@needs_bf16
+def test_a_candidate_that_loses_too_much_is_out_with_its_reason(parent: Artifact, tmp_path: Path) -> None:
+    plan = PLAN.model_copy(update={"max_loss": {"levels": 0.02}})
+    made, report = search(parent, plan, tmp_path / "best")
+    out = named(report)["openvino-bf16"]
+    assert out.rejected is not None
+    assert out.rejected.startswith("the precision bf16 on openvino costs too much: levels lost")
+    assert out.p50_ms is None
+    assert made.graph()[1].precision == "fp32"
+    wide = PLAN.model_copy(update={"max_loss": {"levels": 5.0}})
+    _, report = search(parent, wide, tmp_path / "wide")
+    within = named(report)["openvino-bf16"]
+    assert (within.rejected, within.computed) == (None, {"bf16": 1.0})
+    (loss,) = within.losses
+    assert 0.02 < loss.loss < 5
+
+
+def test_a_search_that_was_stopped_goes_on(parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    right = optimize
+
+    def stopping(*given: object, **more: object) -> Artifact:
+        plan = given[1]
+        assert isinstance(plan, Plan)
+        if len(made) == 1:
+            made.append("stopped")
+            raise KeyboardInterrupt
+        made.append(plan.target)
+        return right(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(room, "optimize", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        search(parent, PLAN, tmp_path / "best")
+    assert not (tmp_path / "best").exists()
+    search(parent, PLAN, tmp_path / "best")
+    assert made == ["onnxruntime", "stopped", "openvino"]
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_what_was_made_for_another_plan_is_made_again(
+    parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "made"
+    plans = candidate_plans(PLAN)
+    first = room._made(parent, plans["onnxruntime-fp32"], folder, lambda _: None, Yardstick())
+    anew = Artifact(folder, first.manifest, "anew")
+    monkeypatch.setattr(room, "optimize", lambda *given, **more: anew)
+    again = room._made(parent, plans["onnxruntime-fp32"], folder, lambda _: None, Yardstick())
+    assert again.digest == first.digest
+    other = plans["onnxruntime-fp32"].model_copy(update={"samples": 41})
+    assert room._made(parent, other, folder, lambda _: None, Yardstick()) is anew
+
+
+def test_nothing_is_begun_after_the_time_is_over(parent: Artifact, tmp_path: Path) -> None:
+    seconds = count(step=10)
+    _, report = search(parent, PLAN, tmp_path / "best", seconds=15, clock=lambda: float(next(seconds)))
+    outcomes = named(report)
+    assert outcomes["onnxruntime-fp32"].p50_ms is not None
+    assert outcomes["openvino-fp32"].rejected == "not tried: the 15 s for the search were over."
+    assert report.chosen == "onnxruntime-fp32"
+
+
+def test_where_no_candidate_is_left_every_reason_is_told(
+    parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*given: object, **more: object) -> Artifact:
+        raise ParityError("it differs.")
+
+    monkeypatch.setattr(room, "optimize", failing)
+    with pytest.raises(BackendError, match="no candidate is left") as caught:
+        search(parent, PLAN, tmp_path / "best")
+    assert "onnxruntime-fp32: it differs." in caught.value.message
+    assert "openvino-fp32: it differs." in caught.value.message
+    assert caught.value.hint == "allow more loss, or install another runtime"
+    assert not (tmp_path / "best").exists()
+
+
+def test_the_chosen_artifact_is_sealed(parent: Artifact, tmp_path: Path) -> None:
+    made, report = search(parent, PLAN, tmp_path / "best")
+    assert load_artifact(tmp_path / "best").digest == made.digest
+    assert report.chosen in {"onnxruntime-fp32", "openvino-fp32"}
