@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 import torch
-from quickstart import ratio, summary
+from rows import ratio, summary
 
 from gantools.core.artifact import Artifact
 from gantools.core.atomic import write_atomic
