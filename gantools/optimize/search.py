@@ -70,7 +70,7 @@ class SearchReport(Frozen):
     """Every candidate in the order it was tried, and which one was taken.
 
     Attributes:
-        chosen: Name of the fastest candidate that is not out; ``as exported``'s rewrites count as one.
+        chosen: Name of the fastest candidate that is not out; the graph as it was exported is none.
         batch: Samples in one timed run.
         outcomes: Of all of them.
     """

@@ -1,10 +1,5 @@
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 import pytest
-from sklearn.datasets import load_digits
 
 from gantools.core.artifact import MetricCard
 from gantools.core.errors import DataError, QualityError, UnknownNameError
@@ -12,29 +7,14 @@ from gantools.core.events import Event, Progress
 from gantools.metrics import METRICS
 from gantools.metrics.features import load_extractor
 from gantools.verify.evaluate import compare_cards, evaluate, floor_cards
+from tests.verify.conftest import Images, Real
 
-Images = npt.NDArray[np.uint8]
 EXTRACTOR = "digits-cnn"
 
 
-@dataclass(frozen=True)
-class Real:
-    images: Images
-    digest: str
-    name: str
-
-
-@pytest.fixture(scope="module", autouse=True)
-def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.fixture(scope="module")
-def real() -> Real:
-    images = np.rint(load_digits().images * (255 / 16)).astype(np.uint8).repeat(4, 1).repeat(4, 2)[..., None]
-    return Real(images, "d" * 64, "digits")
+def real(digits: Images) -> Real:
+    return Real(digits, "d" * 64, "digits")
 
 
 @pytest.fixture(scope="module")

@@ -1,41 +1,17 @@
 """The gate: a loss is the difference of pairs, and it opens only where the loss is small for certain."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from sklearn.datasets import load_digits
 
 from gantools.core.artifact import QualityLoss
 from gantools.core.errors import DataError, QualityError, RecipeError, UnknownNameError
 from gantools.metrics.features import Extractor, load_extractor
 from gantools.verify.gate import check_budgets, quality_losses, raise_if_lost
+from tests.verify.conftest import Images, Real
 
-Images = npt.NDArray[np.uint8]
 SEEDS = "0-399"
-
-
-@dataclass(frozen=True)
-class Real:
-    images: Images
-    digest: str
-    name: str
-
-
-@pytest.fixture(scope="module", autouse=True)
-def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
-def digits() -> Images:
-    images = np.rint(load_digits().images * (255 / 16)).astype(np.uint8)
-    return np.ascontiguousarray(images.repeat(4, 1).repeat(4, 2)[..., None])
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ import numpy.typing as npt
 import onnx_ir as ir
 from onnx_ir.passes import common
 
-Floats = npt.NDArray[np.floating]
 Form = Callable[["Builder"], ir.Value]
 Choose = Callable[["Site"], str | None]
 """Site to the name of the form it gets; None: it stays as it is."""
@@ -126,11 +125,6 @@ def apply(model: ir.Model, rewrite: Rewrite, choose: Choose) -> int:
             return changed
         common.RemoveUnusedNodesPass()(model)
         common.ShapeInferencePass()(model)
-
-
-def always(form: str) -> Choose:
-    """This form wherever there is one of this name."""
-    return lambda site: form if form in site.forms else None
 
 
 def _names(model: ir.Model) -> set[str]:

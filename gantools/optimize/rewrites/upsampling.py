@@ -23,7 +23,7 @@ and is put in place as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -266,7 +266,7 @@ class _Window:
     before: tuple[int, int]
     after: tuple[int, int]
 
-    def widened(self, before: Mapping[int, int] | list[int], after: Mapping[int, int] | list[int]) -> _Window:
+    def widened(self, before: Sequence[int], after: Sequence[int]) -> _Window:
         """The same with zeros around it, so that it looks at as many inputs."""
         more = [(before[axis] - self.before[axis], after[axis] - self.after[axis]) for axis in (0, 1)]
         weight = np.pad(self.weight, [(0, 0)] * 3 + more)

@@ -65,6 +65,11 @@ class Chain:
         return made
 
 
+def always(form: str) -> Choose:
+    """This form wherever there is one of this name."""
+    return lambda site: form if form in site.forms else None
+
+
 def rewritten(model: onnx.ModelProto, rewrite: Rewrite, choose: Choose) -> tuple[onnx.ModelProto, int]:
     """The model after tidying and one rewrite, checked; and how many sites it changed."""
     changed_model = tidy(ir.from_proto(model))

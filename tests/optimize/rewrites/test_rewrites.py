@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from gantools.optimize.rewrites import affine, commute, fir, projection
-from gantools.optimize.rewrites.site import Rewrite, always
-from tests.optimize.rewrites.chains import Chain, assert_same, kinds, rewritten
+from gantools.optimize.rewrites.site import Rewrite
+from tests.optimize.rewrites.chains import Chain, always, assert_same, kinds, rewritten
 
 Case = tuple[Rewrite, str, Callable[[], Chain], list[str]]
 

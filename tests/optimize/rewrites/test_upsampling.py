@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from gantools.optimize.rewrites import upsampling
-from gantools.optimize.rewrites.site import always
-from tests.optimize.rewrites.chains import Chain, assert_same, kinds, rewritten
+from tests.optimize.rewrites.chains import Chain, always, assert_same, kinds, rewritten
 
 RESIZE = {"transposed": ["ConvTranspose"], "phases": ["Conv", "DepthToSpace"]}
 RESIZE["split_phases"] = ["Conv"] * 4 + ["Concat", "DepthToSpace"]
