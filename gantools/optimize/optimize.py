@@ -69,7 +69,7 @@ def optimize(
         QualityError: A metric lost more than the plan allows, or may have. Nothing is written.
         PrecisionError: A runtime computes in another precision, or a weight does not fit. Nothing is written.
         BackendError: The target cannot do this, its compiler refused, or a budget cannot be judged here.
-        RecipeError: A budget is no number above 0, or needs references.
+        RecipeError: A budget is no number above 0, or needs references, or int8 has none.
         MissingDependencyError: The target's library is not installed.
         UnknownNameError: No such target, axis or metric.
         ArtifactError: The artifact is no fp32 ONNX, or the disk refused.

@@ -9,6 +9,7 @@ Candidates lie in a folder beside the result until the search is done, so that a
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,14 @@ import numpy as np
 
 from gantools.core.artifact import MANIFEST, Artifact, QualityLoss, load_artifact
 from gantools.core.atomic import staged_folder
-from gantools.core.errors import ArtifactError, BackendError, GantoolsError
+from gantools.core.errors import (
+    ArtifactError,
+    BackendError,
+    MissingDependencyError,
+    ParityError,
+    PrecisionError,
+    QualityError,
+)
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.spec import Frozen
 from gantools.optimize.budget import Yardstick
@@ -39,6 +47,8 @@ from gantools.verify.trials import trial_inputs
 
 REPORT = "search.json"
 EXPORTED = "as exported"
+REASONS = (BackendError, MissingDependencyError, ParityError, PrecisionError, QualityError)
+"""What puts a candidate out. Any other error is the user's or the disk's, and ends the search."""
 _PLAN = BenchPlan(batches=(1,), min_calls=300, max_seconds=3.0, rounds=20)
 
 
@@ -106,27 +116,31 @@ def search(
 
     Raises:
         BackendError: No candidate is left. Every reason is in the message.
-        ArtifactError: The disk refused.
+        ArtifactError: The artifact is no fp32 ONNX, or the disk refused.
+        DataError: There are too few samples for an interval.
         RecipeError: A budget is no number above 0, or needs references.
+        UnknownNameError: No such axis or metric.
     """
     started = clock()
     work = out.parent / f".{out.name}.search"
     made: dict[str, Artifact] = {}
     outcomes: dict[str, Outcome] = {}
     candidates = candidate_plans(plan, on_event)
-    for done, (name, candidate) in enumerate(candidates.items()):
-        on_event(Progress("search", done, len(candidates), "candidates"))
-        if seconds is not None and clock() - started > seconds and made:
-            outcomes[name] = Outcome(name=name, rejected=f"not tried: the {seconds:g} s for the search were over.")
-            continue
-        try:
-            made[name] = _made(artifact, candidate, work / name, on_event, yardstick)
-            outcomes[name] = Outcome(name=name, losses=made[name].manifest.steps[-1].losses)
-        except GantoolsError as err:
-            if isinstance(err, ArtifactError):
-                raise
-            outcomes[name] = Outcome(name=name, rejected=err.message)
-            on_event(Note(f"{name} is out: {err.message}"))
+    try:
+        for done, (name, candidate) in enumerate(candidates.items()):
+            on_event(Progress("search", done, len(candidates), "candidates"))
+            if seconds is not None and clock() - started > seconds and made:
+                outcomes[name] = Outcome(name=name, rejected=f"not tried: the {seconds:g} s for the search were over.")
+                continue
+            try:
+                made[name] = _made(artifact, candidate, work / name, on_event, yardstick)
+                outcomes[name] = Outcome(name=name, losses=made[name].manifest.steps[-1].losses)
+            except REASONS as err:
+                outcomes[name] = Outcome(name=name, rejected=err.message)
+                on_event(Note(f"{name} is out: {err.message}"))
+    finally:
+        with contextlib.suppress(OSError):  # what was made stays, for the search to go on; an empty folder does not
+            work.rmdir()
     on_event(Progress("search", len(candidates), len(candidates), "candidates"))
     if not made:
         shutil.rmtree(work, ignore_errors=True)
@@ -166,11 +180,21 @@ def _made(artifact: Artifact, plan: Plan, folder: Path, on_event: OnEvent, yards
     try:
         found = load_artifact(folder)
         options = {name: value for name, value in found.manifest.steps[-1].options.items() if name != "forms"}
-        if found.manifest.parent == artifact.digest and options == wanted:
+        judged = all(_is_of(loss, yardstick) for loss in found.manifest.steps[-1].losses)
+        if found.manifest.parent == artifact.digest and options == wanted and judged:
             return found
     except ArtifactError:  # there is none, or half of one
         pass
     return optimize(artifact, plan, folder, on_event, yardstick=yardstick)
+
+
+def _is_of(loss: QualityLoss, yardstick: Yardstick) -> bool:
+    """Whether a loss was measured with this yardstick."""
+    references, extractor = yardstick.references, yardstick.extractor
+    return loss.data_sha256 in ("", references and references.digest) and loss.extractor_sha256 in (
+        "",
+        extractor and extractor.sha256,
+    )
 
 
 def _timed(

@@ -142,6 +142,7 @@ def test_a_search_prints_every_candidate_and_keeps_the_fastest(make_artifact: Ma
             "the loss of 'kid' needs real images",
             "give --data SOURCE",
         ),
+        (["--target", "auto", "--max-loss", "kid=0.1"], "the loss of 'kid' needs real images", "give --data SOURCE"),
         (["--target", "openvino", "--max-loss", "levels=0"], "which no measurement can prove", "a number above 0"),
     ],
 )

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from gantools.core.artifact import Artifact, load_artifact
-from gantools.core.errors import BackendError, ParityError
+from gantools.core.errors import BackendError, ParityError, RecipeError, UnknownNameError
 from gantools.core.events import Event, Note
+from gantools.core.spec import AxisRange
 from gantools.optimize import search as room
 from gantools.optimize.budget import Yardstick
 from gantools.optimize.optimize import optimize
@@ -113,6 +114,31 @@ def test_what_was_made_for_another_plan_is_made_again(
     assert again.digest == first.digest
     other = plans["onnxruntime-fp32"].model_copy(update={"samples": 41})
     assert room._made(parent, other, folder, lambda _: None, Yardstick()) is anew
+
+
+def test_what_was_judged_by_other_images_is_made_again(
+    parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "made"
+    plan = PLAN.model_copy(update={"target": "onnxruntime", "max_loss": {"levels": 1.0}})
+    first = room._made(parent, plan, folder, lambda _: None, Yardstick())
+    (loss,) = first.manifest.steps[-1].losses
+    assert room._is_of(loss, Yardstick())
+    assert not room._is_of(loss.model_copy(update={"data_sha256": "ab" * 32}), Yardstick())
+    assert not room._is_of(loss.model_copy(update={"extractor_sha256": "ab" * 32}), Yardstick())
+    monkeypatch.setattr(room, "_is_of", lambda loss, yardstick: False)
+    anew = Artifact(folder, first.manifest, "anew")
+    monkeypatch.setattr(room, "optimize", lambda *given, **more: anew)
+    assert room._made(parent, plan, folder, lambda _: None, Yardstick()) is anew
+
+
+def test_a_mistake_of_the_user_ends_the_search_as_such(parent: Artifact, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="the loss of 'kid' needs real images"):
+        search(parent, PLAN.model_copy(update={"max_loss": {"kid": 0.1}}), tmp_path / "best")
+    axes = {"bach": AxisRange(min=1, opt=1, max=2)}
+    with pytest.raises(UnknownNameError, match="did you mean 'batch'"):
+        search(parent, PLAN.model_copy(update={"axes": axes}), tmp_path / "best")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_begun_after_the_time_is_over(parent: Artifact, tmp_path: Path) -> None:
