@@ -3,7 +3,8 @@
     python benchmarks/optimize.py [--models dcgan-64,sngan-64] [--batches 1,16] [--record FILE]
 
 The networks have the sizes of their papers and were trained for two steps, because speed does not depend on weights.
-All compute float images in [-1, 1] from the same latents, with as many threads as there are physical cores:
+``sr-x4`` is a foreign ONNX file, found through GANTOOLS_DATA: 16 x 64 channels, 320x180 pixels to 1280x720; its peers
+get floats, ours bytes. All compute float images from the same inputs, with as many threads as there are physical cores:
 
 - ``torch``: eager, in PyTorch's layout and in channels_last, and compiled; fp32, and bf16 by autocast.
 - ``onnxruntime, stock``: ``torch.onnx.export`` and an InferenceSession with all its optimizations; and after onnxslim,
@@ -38,6 +39,8 @@ from gantools.core.atomic import write_atomic
 from gantools.core.recipe import resolve_recipe
 from gantools.core.spec import AxisRange
 from gantools.export.onnx import export
+from gantools.optimize.foreign.adopt import adopt
+from gantools.optimize.foreign.interface import Adoption
 from gantools.optimize.forms import at_sizes
 from gantools.optimize.multiply_adds import multiply_adds
 from gantools.optimize.optimize import optimize
@@ -59,12 +62,50 @@ MODELS: dict[str, dict[str, Any]] = {
     "stylegan2-64": {"name": "stylegan2", "resolution": 64, "channel_base": 16384, "channel_max": 512},
     "light-64": {"name": "light", "resolution": 64},
 }
+FOREIGN = "sr-x4"
 SMALL = {"stylegan2": {"channel_base": 256, "channel_max": 8}, "dcgan": {"width": 8}, "resnet": {"width": 32}}
-PEER, OURS = "peer", "gantools"
+OURS = "gantools"
+
+
+class Enlarger(torch.nn.Module):
+    """The network of ``sr-x4`` in PyTorch, with the weights of the file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        layers: list[torch.nn.Module] = []
+        for node in ir.load(path).graph:
+            weights = [
+                one.const_value.numpy() for one in node.inputs if one is not None and one.const_value is not None
+            ]
+            if node.op_type == "Conv":
+                outputs, inputs = weights[0].shape[:2]
+                layer: torch.nn.Module = torch.nn.Conv2d(inputs, outputs, 3, padding=1)
+                layer.load_state_dict({"weight": torch.tensor(weights[0]), "bias": torch.tensor(weights[1])})
+            elif node.op_type == "PRelu":
+                layer = torch.nn.PReLU(weights[0].size)
+                layer.load_state_dict({"weight": torch.tensor(weights[0]).flatten()})
+            else:
+                continue
+            layers.append(layer)
+        self.body = torch.nn.Sequential(*layers, torch.nn.PixelShuffle(4))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(batch, 3, height, width) in 0..1 -> four times as large."""
+        enlarged: torch.Tensor = self.body(image) + torch.nn.functional.interpolate(image, scale_factor=4.0)
+        return enlarged
+
+
+def foreign_artifact(out: Path) -> tuple[Artifact, torch.nn.Module]:
+    """The artifact of ``sr-x4``, and its network."""
+    path = Path(os.environ["GANTOOLS_DATA"]) / "generators-exported" / "realesr_animevideov3_x4.onnx"
+    limits = {"height": AxisRange(min=32, opt=180, max=1080), "width": AxisRange(min=32, opt=320, max=1920)}
+    return adopt(path, Adoption(input_range=(0, 1), axes=limits), out / "art"), Enlarger(path).eval()
 
 
 def artifact_of(name: str, out: Path) -> tuple[Artifact, torch.nn.Module]:
     """An exported artifact, and the network that it was made of."""
+    if name == FOREIGN:
+        return foreign_artifact(out)
     options = MODELS[name]
     judge = {"sngan": "resnet", "stylegan2": "stylegan2"}.get(options["name"], "dcgan")
     recipe = resolve_recipe(
@@ -116,7 +157,7 @@ def stock_calls(
     given = dict(zip(names, inputs, strict=True))
     paths = {"": path}
     try:
-        import onnxslim  # type: ignore[import-not-found, unused-ignore]
+        import onnxslim  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
         slim = folder / "slim.onnx"
         onnxslim.slim(str(path), str(slim))
@@ -148,7 +189,9 @@ def our_artifacts(artifact: Artifact, batch: int, out: Path) -> dict[str, Artifa
     made = {}
     for target, precision in pairs:
         for rewrite in ("measured", "off"):
-            axes = {"batch": AxisRange(min=1, opt=batch, max=64)}
+            # One size alone, as the peers' exports have.
+            sizes = artifact.graph(GRAPH)[1].spec.sizes("opt", batch=batch)
+            axes = {axis: AxisRange(min=size, opt=size, max=size) for axis, size in sizes.items()}
             plan = Plan.model_validate({"target": target, "precision": precision, "rewrite": rewrite, "axes": axes})
             label = f"{OURS}, {target} {precision}{'' if rewrite == 'measured' else ', not rewritten'}"
             made[label] = optimize(artifact, plan, out / label)
@@ -163,9 +206,11 @@ def measure_model(name: str, batches: list[int], seconds: float) -> list[dict[st
         artifact, module = artifact_of(name, Path(folder))
         spec = artifact.graph(GRAPH)[1].spec
         for batch in batches:
-            drawn = trial_inputs(spec.inputs, artifact.manifest.sampler, range(batch))
+            drawn = trial_inputs(spec, artifact.manifest.sampler, range(batch))
             names = [tensor.name for tensor in spec.inputs]
             inputs = [drawn[one] for one in names]
+            if artifact.manifest.sampler.image:
+                inputs = [np.ascontiguousarray(one.transpose(0, 3, 1, 2), np.float32) / 255 for one in inputs]
             ours = our_artifacts(artifact, batch, Path(folder) / str(batch))
             sessions = {label: Session.of(one, GRAPH) for label, one in ours.items()}
             calls = stock_calls(module, inputs, names, Path(folder)) | torch_calls(module, inputs)
@@ -197,22 +242,24 @@ def measure_model(name: str, batches: list[int], seconds: float) -> list[dict[st
 def main() -> None:
     """Measure, print, record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--models", default=",".join(MODELS), help=f"of {', '.join((*MODELS, FOREIGN))}")
     parser.add_argument("--batches", default="1,16")
     parser.add_argument("--seconds", type=float, default=4.0, help="most seconds for one variant at one batch size")
     parser.add_argument("--record", type=Path, default=Path(__file__).parent / "results" / "optimize.jsonl")
     given = parser.parse_args()
-    os.environ.setdefault("XDG_CACHE_HOME", tempfile.mkdtemp())  # forms are measured, not remembered
     torch.set_num_threads(default_threads())
     batches = [int(one) for one in given.batches.split(",")]
     for name in given.models.split(","):
+        with tempfile.TemporaryDirectory() as cache:
+            os.environ["XDG_CACHE_HOME"] = cache  # forms are measured, not remembered
+            rows = measure_model(name, batches, given.seconds)
         record = {
             "schema": 1,
             "benchmark": "optimize",
             "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "environment": environment().model_dump(mode="json"),
             "threads": default_threads(),
-            "rows": measure_model(name, batches, given.seconds),
+            "rows": rows,
         }
         before = given.record.read_bytes() if given.record.exists() else b""
         write_atomic(given.record, before + json.dumps(record).encode() + b"\n")

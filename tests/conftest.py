@@ -10,8 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gantools.core.artifact import MANIFEST, GraphFile, ImageOutput, Manifest, NoiseInput, Sampler, seal
+from gantools.core.artifact import MANIFEST, GraphFile, ImageOutput, Manifest, seal
 from gantools.core.atomic import staged_folder
+from gantools.core.sampler import NoiseInput, Sampler
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from tests.fakes import FakeClock
 

@@ -12,20 +12,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from gantools.core.artifact import (
-    MANIFEST,
-    Artifact,
-    Goldens,
-    GraphFile,
-    ImageOutput,
-    Manifest,
-    NoiseInput,
-    Sampler,
-    Setting,
-    load_artifact,
-    seal,
-)
+from gantools.core.artifact import MANIFEST, Artifact, Goldens, GraphFile, ImageOutput, Manifest, load_artifact, seal
 from gantools.core.atomic import staged_folder
+from gantools.core.sampler import NoiseInput, Sampler, Setting
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.runtime.session import Session, Where
 from gantools.samplers.feedforward import inputs_of

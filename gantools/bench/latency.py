@@ -26,7 +26,7 @@ from gantools.timing.environment import Environment, Load, LoadWatch, default_th
 from gantools.timing.measure import BenchPlan, Clock, Timings, measure, reason
 from gantools.timing.stats import Ratio, dispersion, percentile, ratio_of_medians
 from gantools.verify.attest import Attestation, attest
-from gantools.verify.trials import trial_inputs
+from gantools.verify.trials import examples_of, trial_inputs
 
 SCHEMA = 1
 Span = Literal["run", "sample"]
@@ -70,10 +70,11 @@ class BenchTarget:
     def call(self, session: Session, batch: int) -> Callable[[], object]:
         """What is timed, ready to be called."""
         sampler = self.artifact.manifest.sampler
+        inputs = trial_inputs(session.spec, sampler, range(batch), examples=examples_of(self.artifact))
         if self.span == "sample":
             generator = Generator(self.artifact, session, SAMPLERS.load(sampler.kind))
-            return lambda: generator.sample(range(batch), batch=batch)
-        inputs = trial_inputs(session.spec.inputs, sampler, range(batch))
+            given = {sampler.image: inputs[sampler.image]} if sampler.image else None
+            return lambda: generator.sample(range(batch), batch=batch, inputs=given)
         return lambda: session.run(inputs)
 
 

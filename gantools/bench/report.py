@@ -16,8 +16,8 @@ from string import Template
 import gantools
 from gantools.bench.latency import BenchReport, BenchRow
 from gantools.bench.plots import curve_plot, digits, latency_plot
-from gantools.core.artifact import MetricCard
 from gantools.core.atomic import write_atomic
+from gantools.core.proof import MetricCard
 from gantools.timing.stats import Ratio, needed
 from gantools.verify.report import VerifyReport
 

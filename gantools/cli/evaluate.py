@@ -12,7 +12,7 @@ from gantools.cli.options import Backend, Device, Json, Threads
 from gantools.cli.output import emit_json, show_table, watching
 
 if TYPE_CHECKING:
-    from gantools.core.artifact import MetricCard
+    from gantools.core.proof import MetricCard
 
 CHANNELS = 3  # with --images: grey ones lose nothing in colour, whatever the extractor sees
 

@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantools.cli.options import ArtifactPath, Json
+from gantools.cli.options import Json
 from gantools.cli.output import emit_json, say, show_table, watching
 
 if TYPE_CHECKING:
-    from gantools.core.artifact import Artifact
-    from gantools.core.events import OnEvent
-    from gantools.optimize.budget import Yardstick
-    from gantools.optimize.plan import Plan
     from gantools.optimize.search import Outcome, SearchReport
 
 AUTO = "auto"
@@ -22,11 +18,13 @@ COLUMNS = ("candidate", "median ms", "samples/s", "MiB", "computed", "faster tha
 
 
 def command(
-    artifact: ArtifactPath,
+    artifact: Annotated[
+        Path, typer.Argument(metavar="ART", help="An artifact folder, or any .onnx file that makes images.")
+    ],
     target: Annotated[str, typer.Option(help="onnxruntime, openvino, tensorrt-rtx, tensorrt, or auto: the fastest.")],
     out: Annotated[Path, typer.Option(help="The artifact folder to write.")],
     precision: Annotated[
-        str, typer.Option(help="fp32, fp16, bf16, int8, or auto: the least bits of a float the device has.")
+        str, typer.Option(help="fp32, fp16, bf16, int8, or auto: the least bits of a float the device has, else fp32.")
     ] = "fp32",
     rewrite: Annotated[
         bool, typer.Option(help="Put exact rewrites in place, each layer in the form that is fastest by measurement.")
@@ -39,12 +37,38 @@ def command(
         list[str] | None,
         typer.Option(metavar="METRIC=MOST", help="Quality that may be lost: kid=0.001, levels=0.5; repeatable."),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Real images, for metrics that compare with them.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Real images, for metrics that compare with them; of a network that takes images, what it "
+            "should make of them."
+        ),
+    ] = None,
     extractor: Annotated[str, typer.Option(help="Feature extractor of metrics.")] = "efficientnet-lite0",
     samples: Annotated[int, typer.Option(min=40, help="Pairs of samples a loss is measured on.")] = 2000,
     budget: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="With --target auto: begin nothing after so long, such as 90s or 5m."),
+    ] = None,
+    input_range: Annotated[
+        str | None,
+        typer.Option(metavar="BLACK..WHITE", help="Of a foreign .onnx: the values of pixels it takes, such as 0..1."),
+    ] = None,
+    output_range: Annotated[
+        str | None,
+        typer.Option(metavar="BLACK..WHITE", help="Of a foreign .onnx: of those it makes; as it takes, or -1..1."),
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME=ROLE",
+            help="Of a foreign .onnx: image, normal, uniform, category:COUNT or LOW:DEFAULT:HIGH; repeatable.",
+        ),
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="Of a foreign .onnx: the output that is the image.")] = None,
+    calibrate: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Of a foreign .onnx that takes images: such images.")
     ] = None,
     json: Json = False,
     compute_capability: Annotated[
@@ -55,10 +79,10 @@ def command(
 
     It is verified against its parent before it appears.
     """
+    from gantools.cli.foreign import Said, opened, yardstick_of
     from gantools.cli.options import parse_axes, parse_settings, parse_time
-    from gantools.core.artifact import load_artifact
     from gantools.core.errors import RecipeError
-    from gantools.optimize.optimize import optimize
+    from gantools.optimize.optimize import optimize, optimize_or_fall_back
     from gantools.optimize.plan import plan_from
     from gantools.optimize.search import search
 
@@ -67,23 +91,27 @@ def command(
     if target != AUTO and budget is not None:
         raise RecipeError("--budget is the time of a search.", hint="use it with --target auto")
     seconds = None if budget is None else parse_time(budget, "--budget")
+    said = Said(input_range, output_range, tuple(inputs or ()), output, calibrate)
+    axes = parse_axes(axis or [])
     options = {
         "target": target,
         "precision": precision,
         "rewrite": "measured" if rewrite else "off",
         "device": device,
-        "axes": parse_axes(axis or []),
+        "axes": axes,
         "max_loss": parse_settings(max_loss, "--max-loss", "kid=0.001"),
         "samples": samples,
         "compute_capabilities": tuple(compute_capability or ()),
     }
-    plan, parent = plan_from(options), load_artifact(artifact)
+    plan = plan_from(options)
     with watching() as watch:
-        yardstick = _yardstick(parent, plan, data, extractor, watch)
+        parent = opened(artifact, said, axes, out, data, watch)
+        yardstick = yardstick_of(parent, plan, said, data, extractor, watch)
         if target == AUTO:
             made, report = search(parent, plan, out, watch, yardstick=yardstick, seconds=seconds)
         else:
-            made, report = optimize(parent, plan, out, watch, yardstick=yardstick), None
+            make = optimize_or_fall_back if precision == AUTO else optimize
+            made, report = make(parent, plan, out, watch, yardstick=yardstick), None
     if report is not None:
         _show(report, out)
     losses = made.manifest.steps[-1].losses
@@ -94,7 +122,7 @@ def command(
         emit_json(found | ({"search": report.model_dump()} if report else {}))
     elif report is not None:
         show_table("", COLUMNS, [_row(one, report.chosen) for one in report.outcomes])
-    say(f"{out}: digest {made.digest[:12]}. Next: gantools verify {out} --against {artifact}")
+    say(f"{out}: digest {made.digest[:12]}. Next: gantools verify {out} --against {parent.path}")
 
 
 def _row(outcome: Outcome, chosen: str) -> list[str]:
@@ -123,21 +151,3 @@ def _show(report: SearchReport, out: Path) -> None:
         title = f"{first} lost over milliseconds of a run at batch {report.batch}"
         points = [Line(one.name, [one.p50_ms or 0.0], [one.losses[0].loss]) for one in judged]
         write_atomic(out / "search.png", png_bytes(line_plot(points, title=title)))
-
-
-def _yardstick(parent: Artifact, plan: Plan, data: str | None, extractor: str, watch: OnEvent) -> Yardstick:
-    """References and extractor, opened where the plan's budget asks for them."""
-    from gantools.data import open_images
-    from gantools.metrics.features import load_extractor
-    from gantools.optimize.budget import Yardstick
-    from gantools.runtime.session import Where
-    from gantools.verify.gate import LEVELS
-
-    references = None
-    if data is not None:
-        output = parent.manifest.output
-        fit = parent.manifest.recipe.get("data", {}).get("fit", "resize")  # as the training images were
-        references = open_images(data, resolution=output.height, channels=output.channels, fit=fit, on_event=watch)
-    needed = any(name != LEVELS for name in plan.max_loss)
-    network = load_extractor(extractor, Where(threads=plan.threads), watch) if needed else None
-    return Yardstick(references, network)

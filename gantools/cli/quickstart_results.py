@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from gantools.bench.latency import BenchReport, BenchTarget, bench
 from gantools.bench.report import Grid, precision_text, write_report
 from gantools.cli.bench import checkpoint_targets
-from gantools.core.artifact import Artifact, MetricCard, Parity
+from gantools.core.artifact import Artifact
 from gantools.core.atomic import write_atomic
 from gantools.core.events import Note, OnEvent
+from gantools.core.proof import MetricCard, Parity
 from gantools.data import ImageSet, open_images
 from gantools.media.grid import image_grid, png_bytes
 from gantools.samplers import open_artifact

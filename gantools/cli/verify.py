@@ -11,7 +11,7 @@ from gantools.cli.options import ArtifactPath, Backend, Device, Json, Threads
 from gantools.cli.output import emit_json, show_table, watching
 
 if TYPE_CHECKING:
-    from gantools.core.artifact import Parity
+    from gantools.core.proof import Parity
     from gantools.verify.oracles import OracleResult
     from gantools.verify.parity import Difference
     from gantools.verify.report import GraphReport

@@ -10,14 +10,16 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 
 from gantools.core.atomic import sha256_file
 from gantools.core.errors import ArtifactError
 from gantools.core.onnx_file import append_metadata, check_external_data, read_metadata
+from gantools.core.proof import MetricCard, Step
 from gantools.core.registry import unknown_name
+from gantools.core.sampler import Sampler
 from gantools.core.spec import Frozen, GraphSpec
 
 MANIFEST = "manifest.json"
@@ -81,67 +83,14 @@ class GraphFile(Frozen):
     _file_inside = field_validator("file")(_inside)
 
 
-class NoiseInput(Frozen):
-    """A graph input that is drawn from a sample's seed, unless the caller gives it.
-
-    Attributes:
-        distribution: ``normal``: N(0, 1); ``uniform``: U(0, 1), ends excluded; ``category``: a class label,
-            one of 0 .. categories - 1, all equally likely.
-        stream: Philox stream, so that two inputs of one sample are independent.
-        categories: How many there are, for ``category``.
-    """
-
-    distribution: Literal["normal", "uniform", "category"]
-    stream: int = Field(ge=0, lt=2**32)
-    categories: int | None = Field(default=None, ge=1, lt=2**24)
-
-    @model_validator(mode="after")
-    def _counted(self) -> Self:
-        if (self.distribution == "category") != (self.categories is not None):
-            raise ValueError("categories belong to the distribution 'category', and to no other")
-        return self
-
-
-class Setting(Frozen):
-    """A graph input (batch,) float32 that a caller may turn, such as truncation.
-
-    Attributes:
-        default: What it is when the caller says nothing.
-        low: Least sensible value.
-        high: Largest sensible value.
-    """
-
-    default: float
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low <= self.default <= self.high:
-            raise ValueError(f"needs low <= default <= high, got {self.low}, {self.default}, {self.high}")
-        return self
-
-
-class Sampler(Frozen):
-    """How seeds become samples. A seed alone always gives a sample; every input can also be given by the caller.
-
-    Attributes:
-        kind: Name in the table of samplers.
-        graph: The graph an application runs.
-        noise: Inputs that are drawn.
-        settings: Inputs that have a default.
-    """
-
-    kind: str
-    graph: str
-    noise: dict[str, NoiseInput] = {}
-    settings: dict[str, Setting] = {}
-
-
 class ImageOutput(Frozen):
     """What an image sample is: uint8, 0..255, layout NHWC; grey has one channel, colour is RGB.
 
     Attributes:
+        height: In pixels; of graphs that take images of any size, at the size they are tuned for.
+        width: As ``height``.
+        channels: Of a pixel.
+        scale: Where the graph takes an image: by how much the sample is larger in both directions.
         classes: Names of the classes that the input ``label`` counts from 0; empty where there are none.
     """
 
@@ -149,6 +98,7 @@ class ImageOutput(Frozen):
     height: int
     width: int
     channels: Literal[1, 3]
+    scale: int | None = Field(default=None, ge=1)
     classes: tuple[str, ...] = ()
 
 
@@ -162,101 +112,14 @@ class Goldens(Frozen):
     _file_inside = field_validator("file")(_inside)
 
 
-class MetricCard(Frozen):
-    """A metric value with everything needed to know what it may be compared with.
+class Examples(Frozen):
+    """Real images that the graphs of this artifact take: ``.npy``, (n, height, width, channels) uint8."""
 
-    Attributes:
-        name: Protocol name; equal names and digests make values comparable.
-        interval: Confidence interval of ``value`` at ``confidence``, by ``method``.
-        extractor_sha256: Digest of the feature extractor: of its file, or of its weights and what is made of them.
-        data_sha256: Content digest of the reference data; empty for a metric without references.
-        seeds: The seeds of the scored samples, such as ``"0-1796"``.
-        protocol: The free choices of the metric, such as ``"k 3"``.
-        preparation: How the extractor resizes and scales images.
-    """
+    file: str
+    count: int
+    sha256: str = ""
 
-    name: str
-    value: float
-    interval: tuple[float, float]
-    confidence: float
-    method: str
-    samples: int
-    references: int
-    extractor: str
-    extractor_sha256: str
-    data: str
-    data_sha256: str
-    seeds: str
-    protocol: str = ""
-    preparation: str = ""
-
-
-class Parity(Frozen):
-    """How far a graph's outputs lie from its source's, over all batch sizes that were tried.
-
-    Attributes:
-        source: What it was compared with.
-        graph: The graph that was compared.
-        max_abs: Largest absolute difference, in the output's own units.
-        limit: The largest that was accepted.
-        psnr_db: Peak signal-to-noise ratio over everything compared; None when outputs are equal.
-        batch_sizes: Sizes tried.
-    """
-
-    source: str
-    graph: str
-    max_abs: float
-    limit: float
-    psnr_db: float | None
-    batch_sizes: tuple[int, ...]
-
-
-class QualityLoss(Frozen):
-    """How much worse samples of a graph are than those of its source for the same seeds.
-
-    Attributes:
-        metric: Name in the table of metrics, or ``levels``: the mean absolute difference in levels of 0..255.
-        loss: In the metric's unit; above 0 where the graph is worse.
-        interval: Confidence interval of ``loss`` at ``confidence``, a jackknife over pairs of samples.
-        budget: The most that the user allowed.
-        source: The metric of the source's samples; None for ``levels``.
-        final: Of the graph's.
-    """
-
-    metric: str
-    loss: float
-    interval: tuple[float, float]
-    confidence: float
-    budget: float
-    samples: int
-    seeds: str
-    source: float | None = None
-    final: float | None = None
-    extractor: str = ""
-    extractor_sha256: str = ""
-    data: str = ""
-    data_sha256: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the loss is within the budget for certain: with the upper end of its interval."""
-        return self.interval[1] <= self.budget
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        of = f"{self.metric} of {self.extractor}" if self.extractor else self.metric
-        return f"{of} lost {self.loss:.4g} ({low:.4g} to {high:.4g}) over {self.samples} pairs, allowed {self.budget:g}"
-
-
-class Step(Frozen):
-    """One stage that made this artifact, with its options, the versions it used and the proof it gave."""
-
-    stage: str
-    options: dict[str, Any] = {}
-    tools: dict[str, str] = {}
-    parity: tuple[Parity, ...] = ()
-    losses: tuple[QualityLoss, ...] = ()
-    notes: tuple[str, ...] = ()
+    _file_inside = field_validator("file")(_inside)
 
 
 class Manifest(Frozen):
@@ -269,6 +132,7 @@ class Manifest(Frozen):
     graphs: dict[str, GraphFile]
     output: ImageOutput
     goldens: Goldens | None = None
+    examples: Examples | None = None
     quality: tuple[MetricCard, ...] = ()
     parent: str | None = None
     recipe: dict[str, Any] = {}
@@ -320,8 +184,7 @@ def load_artifact(path: Path | str) -> Artifact:
     content = (path / MANIFEST).read_bytes()
     manifest = _parse(content, f"{path / MANIFEST}")
     named = [(entry.file, entry.sha256) for entry in manifest.graphs.values()]
-    if manifest.goldens:
-        named.append((manifest.goldens.file, manifest.goldens.sha256))
+    named += [(one.file, one.sha256) for one in (manifest.goldens, manifest.examples) if one]
     for file, expected in named:
         _check_digest(path / file, expected)
     for entry in manifest.graphs.values():
@@ -339,13 +202,17 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
     for name, entry in manifest.graphs.items():
         if entry.format == "onnx":
             sampler = manifest.sampler.model_copy(update={"graph": name})
-            lone = manifest.model_copy(update={"graphs": {name: entry}, "sampler": sampler, "goldens": None})
+            lone = manifest.model_copy(
+                update={"graphs": {name: entry}, "sampler": sampler, "goldens": None, "examples": None}
+            )
             append_metadata(folder / entry.file, METADATA_KEY, lone.to_json(indent=None))
         graphs[name] = entry.model_copy(update={"sha256": sha256_file(folder / entry.file)})
-    goldens = manifest.goldens
-    if goldens:
-        goldens = goldens.model_copy(update={"sha256": sha256_file(folder / goldens.file)})
-    sealed = manifest.model_copy(update={"graphs": graphs, "goldens": goldens})
+    files = {
+        name: one.model_copy(update={"sha256": sha256_file(folder / one.file)})
+        for name, one in (("goldens", manifest.goldens), ("examples", manifest.examples))
+        if one is not None
+    }
+    sealed = manifest.model_copy(update={"graphs": graphs, **files})
     (folder / MANIFEST).write_text(sealed.to_json() + "\n")
     return sealed
 

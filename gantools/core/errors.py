@@ -33,6 +33,12 @@ class GantoolsError(Exception):
         self.hint = hint
 
 
+def first_line(err: BaseException) -> str:
+    """What another library's error says, as the end of a sentence."""
+    lines = [line.strip() for line in str(err).splitlines() if line.strip()]
+    return (lines[0] if lines else type(err).__name__).rstrip(".") + "."
+
+
 class RecipeError(GantoolsError):
     """A recipe or an option is wrong."""
 

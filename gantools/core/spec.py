@@ -17,23 +17,37 @@ class Frozen(BaseModel):
 
 
 class AxisRange(Frozen):
-    """Limits of a dynamic axis. Engines are tuned for ``opt`` and refuse sizes outside [``min``, ``max``]."""
+    """Limits of a dynamic axis.
+
+    Attributes:
+        min: The least size.
+        opt: The size that engines are tuned for.
+        max: The largest size.
+        step: Every size is a multiple of it: 8 for a network that halves an image three times and doubles it again.
+    """
 
     min: int
     opt: int
     max: int
+    step: int = 1
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not 1 <= self.min <= self.opt <= self.max:
             raise ValueError(f"needs 1 <= min <= opt <= max, got {self.min}:{self.opt}:{self.max}")
+        if self.step < 1 or self.min % self.step or self.opt % self.step:
+            raise ValueError(f"needs min and opt to be multiples of step, got {self.min}:{self.opt} and {self.step}")
         return self
+
+    def clamped(self, size: int) -> int:
+        """The allowed size next to ``size``, not above it unless it is below ``min``."""
+        return max(self.min, min(size, self.max) // self.step * self.step)
 
     @classmethod
     def parse(cls, text: str) -> AxisRange:
-        """Read ``"1:16:64"`` (min:opt:max)."""
-        low, opt, high = (int(part) for part in text.split(":"))
-        return cls(min=low, opt=opt, max=high)
+        """Read ``"1:16:64"`` (min:opt:max), or with a step ``"64:256:1024:8"``."""
+        low, opt, high, *step = (int(part) for part in text.split(":"))
+        return cls(min=low, opt=opt, max=high, step=step[0] if step else 1)
 
 
 class TensorSpec(Frozen):
@@ -53,13 +67,25 @@ class TensorSpec(Frozen):
     doc: str = ""
     state_of: str | None = None
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether each sample of a batch has a row of its own; else there is one value for all of them."""
+        return bool(self.shape) and self.shape[0] in ("batch", 1)
+
+    def row(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape of what belongs to one sample, with every dynamic axis replaced by its size in ``sizes``."""
+        return self.concrete({"batch": 1, **sizes})[1 if self.has_rows else 0 :]
+
     def concrete(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """The shape with every dynamic axis replaced by its size in ``sizes``."""
         return tuple(sizes[size] if isinstance(size, str) else size for size in self.shape)
 
 
 class GraphSpec(Frozen):
-    """Inputs, outputs and the limits of every named axis they use."""
+    """Inputs, outputs and the limits of every named axis of the inputs.
+
+    An output may name sizes that are no axes and follow from the inputs, such as ``"4*height"``.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -75,10 +101,21 @@ class GraphSpec(Frozen):
 
     @model_validator(mode="after")
     def _axes_declared(self) -> Self:
-        used = {size for tensor in (*self.inputs, *self.outputs) for size in tensor.shape if isinstance(size, str)}
+        used = {size for tensor in self.inputs for size in tensor.shape if isinstance(size, str)}
         if missing := sorted(used - set(self.axes)):
             raise ValueError(f"axes without limits: {', '.join(missing)}")
         return self
+
+    @property
+    def largest_batch(self) -> int:
+        """The most samples in one run."""
+        limits = self.axes.get("batch")
+        return limits.max if limits else 1
+
+    @property
+    def fixed(self) -> dict[str, int]:
+        """Axes that have one size only. Runtimes plan better for shapes that they know, so backends tell them."""
+        return {name: limits.opt for name, limits in self.axes.items() if limits.min == limits.max}
 
     def sizes(self, which: Literal["min", "opt", "max"], **override: int) -> dict[str, int]:
         """A size for every dynamic axis, each at its ``which`` limit unless given in ``override``."""

@@ -87,7 +87,7 @@ def square(image: Image.Image, *, resolution: int, channels: int, fit: Fit = "re
         (resolution, resolution, channels) uint8, 0..255.
     """
     mode: Literal["L", "RGB"] = "L" if channels == 1 else "RGB"
-    image = _opaque(image).convert(mode)
+    image = opaque(image).convert(mode)
     edge = min(image.size)
     left, top = (image.width - edge) // 2, (image.height - edge) // 2
     # Cut before resizing: with resize's own box the filter would see what lies outside.
@@ -120,7 +120,8 @@ def decoding() -> Iterator[None]:
         yield
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def opaque(image: Image.Image) -> Image.Image:
+    """The image on white where it is transparent, and in 8 bits where it has 16."""
     if image.mode.startswith("I"):  # 16 bits, which convert() would cut off at 255 instead of scaling
         return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:

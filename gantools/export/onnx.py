@@ -18,11 +18,12 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
-from gantools.core.artifact import MANIFEST, Artifact, Goldens, GraphFile, Manifest, Parity, Step, load_artifact, seal
+from gantools.core.artifact import MANIFEST, Artifact, Goldens, GraphFile, Manifest, load_artifact, seal
 from gantools.core.atomic import staged_folder
 from gantools.core.errors import ExportError
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.optional import installed_versions
+from gantools.core.proof import Parity, Step
 from gantools.core.spec import AxisRange, Frozen, GraphSpec
 from gantools.export.eager import open_eager
 from gantools.models.discriminators.scorer import GRAPH as DISCRIMINATOR
@@ -100,8 +101,8 @@ def export(
         ]
         main = graphs[model.sampler.graph]
         with Session(folder / main.file, main) as session:
-            batch = main.spec.axes["batch"].max
-            goldens = np.concatenate(list(sample(session, model.sampler, GOLDEN_SEEDS, batch, {})))
+            drawn = sample(session, model.sampler, GOLDEN_SEEDS, main.spec.largest_batch, {})
+            goldens = np.concatenate(list(drawn))
             np.save(folder / GOLDENS_FILE, goldens, allow_pickle=False)
         step = Step(
             stage="export",

@@ -8,7 +8,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from torch import nn
 
-from gantools.core.artifact import ImageOutput, Sampler
+from gantools.core.artifact import ImageOutput
+from gantools.core.sampler import Sampler
 from gantools.core.spec import Frozen, GraphSpec
 
 

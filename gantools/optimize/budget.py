@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from gantools.core.artifact import QualityLoss, Sampler
 from gantools.core.errors import BackendError, RecipeError
 from gantools.core.events import OnEvent, ignore
-from gantools.metrics.features import Extractor, Images
-from gantools.metrics.reference import References
+from gantools.core.proof import QualityLoss
+from gantools.core.sampler import Sampler
+from gantools.metrics.pairs import Pictures
 from gantools.optimize.plan import Plan
 from gantools.runtime.session import Session
 from gantools.samplers import SAMPLERS
-from gantools.verify.gate import SEEDS_FROM, check_budgets, quality_losses, raise_if_lost
+from gantools.verify.gate import SEEDS_FROM, Yardstick, check_budgets, quality_losses, raise_if_lost
+from gantools.verify.trials import Images, trial_inputs
 
-
-@dataclass(frozen=True)
-class Yardstick:
-    """What quality is measured with.
-
-    Attributes:
-        references: Real images; none: only metrics without them.
-        extractor: Whose features are compared; none: only ``levels``.
-    """
-
-    references: References | None = None
-    extractor: Extractor | None = None
+_MADE_UP = 16  # pictures, where an artifact carries none
 
 
 def check_plan(plan: Plan, yardstick: Yardstick, absent: str | None) -> None:
@@ -44,7 +33,7 @@ def check_plan(plan: Plan, yardstick: Yardstick, absent: str | None) -> None:
         RecipeError: A budget is no number above 0, a metric needs references, or int8 has no budget.
         UnknownNameError: No such metric.
     """
-    check_budgets(plan.max_loss, yardstick.references)
+    check_budgets(plan.max_loss, yardstick)
     if plan.precision == "int8" and not plan.max_loss:
         raise RecipeError(
             "what int8 costs depends on the generator, and no element-wise limit knows it.",
@@ -64,6 +53,7 @@ def hold(
     plan: Plan,
     yardstick: Yardstick,
     *,
+    examples: Images | None = None,
     rewritten: Callable[[], Session] | None,
     on_event: OnEvent = ignore,
 ) -> tuple[QualityLoss, ...]:
@@ -75,6 +65,7 @@ def hold(
         sampler: How seeds become inputs of both.
         plan: With the budgets.
         yardstick: What they are measured with.
+        examples: Real images, for graphs that take them, where the yardstick has no pairs.
         rewritten: Opens the graph as it was after the rewrites and before its precision changed; asked only where a
             budget is broken, to know by which of the two. None: it was not rewritten.
         on_event: Who watches.
@@ -82,17 +73,18 @@ def hold(
     Raises:
         QualityError: A loss is not within its budget for certain.
     """
-    seeds = range(SEEDS_FROM, SEEDS_FROM + plan.samples)
-    before = _samples(source, sampler, seeds)
+    pictures = None if sampler.image is None else _pictures(source, sampler, yardstick, examples)
+    count = plan.samples if pictures is None else min(len(pictures), plan.samples)
+    seeds = range(SEEDS_FROM, SEEDS_FROM + count)
+    before = _samples(source, sampler, seeds, pictures)
 
     def losses_of(session: Session) -> tuple[QualityLoss, ...]:
         return quality_losses(
             before,
-            _samples(session, sampler, seeds),
+            _samples(session, sampler, seeds, pictures),
             plan.max_loss,
             seeds=f"{seeds.start}-{seeds.stop - 1}",
-            references=yardstick.references,
-            extractor=yardstick.extractor,
+            yardstick=yardstick,
             on_event=on_event,
         )
 
@@ -105,8 +97,28 @@ def hold(
     return losses
 
 
-def _samples(session: Session, sampler: Sampler, seeds: range) -> Images:
-    limits = session.spec.axes.get("batch")
-    batch = limits.max if limits else 1
-    made: Images = np.concatenate(list(SAMPLERS.load(sampler.kind)(session, sampler, seeds, batch, {})))
+def _pictures(session: Session, sampler: Sampler, yardstick: Yardstick, examples: Images | None) -> Pictures:
+    """What a graph that takes images gets: those of the pairs, else the artifact's examples, else made-up ones."""
+    if yardstick.pairs is not None:
+        return yardstick.pairs.inputs
+    if examples is not None:
+        return list(examples)
+    assert sampler.image is not None
+    made = [trial_inputs(session.spec, sampler, [seed])[sampler.image] for seed in range(_MADE_UP)]
+    return list(np.concatenate(made))
+
+
+def _samples(session: Session, sampler: Sampler, seeds: range, pictures: Pictures | None) -> Pictures:
+    """A sample for each seed, and where the graph takes images, for the one of the same place."""
+    if pictures is None:
+        drawn = SAMPLERS.load(sampler.kind)(session, sampler, seeds, session.spec.largest_batch, {})
+        whole: Images = np.concatenate(list(drawn))
+        return whole
+    shape = next(tensor.shape for tensor in session.spec.inputs if tensor.name == sampler.image)
+    output = session.spec.outputs[0].name
+    made = []
+    for seed, picture in zip(seeds, pictures, strict=False):
+        sizes = {axis: size for axis, size in zip(shape[1:3], picture.shape[:2], strict=True) if isinstance(axis, str)}
+        given = trial_inputs(session.spec, sampler, [seed], sizes=sizes, examples=picture[np.newaxis])
+        made.append(session.run(given)[output][0])
     return made

@@ -11,23 +11,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from gantools.core.artifact import (
-    MANIFEST,
-    METADATA_KEY,
-    Artifact,
-    GraphFile,
-    Parity,
-    QualityLoss,
-    Step,
-    load_artifact,
-    seal,
-)
+from gantools.core.artifact import MANIFEST, METADATA_KEY, Artifact, GraphFile, load_artifact, seal
 from gantools.core.atomic import staged_folder
-from gantools.core.errors import ArtifactError, BackendError
+from gantools.core.errors import ArtifactError, BackendError, ParityError, PrecisionError, QualityError
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.optional import installed_versions, require
+from gantools.core.proof import Parity, QualityLoss, Step
 from gantools.core.registry import unknown_name
-from gantools.optimize.budget import Yardstick, check_plan, hold
+from gantools.optimize.budget import check_plan, hold
 from gantools.optimize.forms import Forms, rewritten
 from gantools.optimize.passes import PASSES
 from gantools.optimize.plan import Plan
@@ -36,14 +27,16 @@ from gantools.optimize.ranges import islands_of
 from gantools.optimize.targets import TARGETS, Target
 from gantools.runtime.session import Session, Where
 from gantools.verify.attest import attest_build, check_precision
+from gantools.verify.gate import Yardstick
 from gantools.verify.parity import check
 from gantools.verify.report import open_reference, raise_failures, unavailable, verify_graph
 from gantools.verify.tolerances import tolerance_of
-from gantools.verify.trials import trial_inputs
+from gantools.verify.trials import examples_of, trial_inputs
 
 # Who can tell on a CPU what a precision costs, for graphs that are compiled for another device.
 _STAND_INS = {"fp32": "onnxruntime", "fp16": "onnxruntime", "bf16": "openvino", "int8": "onnxruntime"}
 CALIBRATED = 64  # seeds whose values are looked at, to know what a precision has to hold
+_CALIBRATED_EDGE = 96  # pixels, where the size of images is free: pieces show the same values as whole ones
 _DISTRIBUTIONS = ("onnx", "onnx-ir", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "tensorrt-rtx")
 
 
@@ -54,6 +47,7 @@ def optimize(
     on_event: OnEvent = ignore,
     *,
     yardstick: Yardstick = Yardstick(),  # noqa: B008 - frozen
+    notes: tuple[str, ...] = (),
 ) -> Artifact:
     """Make every graph of an artifact faster, and prove that it is still the same generator.
 
@@ -63,6 +57,7 @@ def optimize(
         out: The new artifact's folder; replaced if it is an artifact.
         on_event: Who watches.
         yardstick: What the plan's quality budget is measured with.
+        notes: What the artifact shall say of itself beside what it says anyway.
 
     Raises:
         ParityError: A graph differs from its parent by more than the precision explains. Nothing is written.
@@ -84,7 +79,7 @@ def optimize(
     manifest = artifact.manifest
     graphs: dict[str, GraphFile] = {}
     parity: list[Parity] = []
-    notes: list[str] = []
+    said = list(notes)
     forms: dict[str, Forms] = {}
     with staged_folder(out, marker=MANIFEST) as folder:
         for done, name in enumerate(manifest.graphs):
@@ -104,12 +99,13 @@ def optimize(
                 if parity
                 else "not compared, for want of a CPU runtime that has it"
             )
-            notes.append(
+            said.append(
                 f"compiled for device '{device}' and not run: {absent} The graphs in {plan.precision} were {stand_in}."
             )
         losses = _hold(artifact, graphs, folder, plan, forms, yardstick, on_event) if plan.max_loss else ()
-        if manifest.goldens:
-            shutil.copyfile(artifact.folder / manifest.goldens.file, folder / manifest.goldens.file)
+        for kept in (manifest.goldens, manifest.examples):
+            if kept:
+                shutil.copyfile(artifact.folder / kept.file, folder / kept.file)
         options = plan.model_copy(update={"forms": forms}).model_dump(mode="json")
         step = Step(
             stage="optimize",
@@ -117,15 +113,38 @@ def optimize(
             tools=installed_versions(_DISTRIBUTIONS),
             parity=tuple(parity),
             losses=losses,
-            notes=tuple(notes),
+            notes=tuple(said),
         )
         # Metric cards belong to the parent's samples; these are to be scored anew.
         update = {"graphs": graphs, "parent": artifact.digest, "steps": (*manifest.steps, step), "quality": ()}
         seal(folder, manifest.model_copy(update=update))
     on_event(Progress("optimize", len(graphs), len(graphs), "graphs"))
-    for note in notes:
+    for note in said:
         on_event(Note(note, "warning"))
     return load_artifact(out)
+
+
+def optimize_or_fall_back(
+    artifact: Artifact,
+    plan: Plan,
+    out: Path,
+    on_event: OnEvent = ignore,
+    *,
+    yardstick: Yardstick = Yardstick(),  # noqa: B008 - frozen
+) -> Artifact:
+    """As ``optimize``; where the plan's precision is refused, in fp32, and the artifact says so.
+
+    Raises:
+        GantoolsError: As ``optimize``, for the plan in fp32 where that was tried.
+    """
+    try:
+        return optimize(artifact, plan, out, on_event, yardstick=yardstick)
+    except (ParityError, PrecisionError, QualityError) as err:
+        if plan.precision == "fp32":
+            raise
+        note = f"{plan.precision} was the first choice, and is out: {err.message} This is fp32."
+    exact = plan.model_copy(update={"precision": "fp32"})
+    return optimize(artifact, exact, out, on_event, yardstick=yardstick, notes=(note,))
 
 
 def _hold(
@@ -153,7 +172,16 @@ def _hold(
             return Session(path, entry, where)
 
         halfway = rewritten if forms[name] else None
-        return hold(source, final, artifact.manifest.sampler, plan, yardstick, rewritten=halfway, on_event=on_event)
+        return hold(
+            source,
+            final,
+            artifact.manifest.sampler,
+            plan,
+            yardstick,
+            examples=examples_of(artifact),
+            rewritten=halfway,
+            on_event=on_event,
+        )
 
 
 def _write_typed(
@@ -188,7 +216,14 @@ def _write_typed(
     islands: tuple[str, ...] = ()
     if plan.precision in PASSES and entry.precision == "fp32":
         sampler, batch = artifact.manifest.sampler, spec.sizes("min").get("batch", 1)
-        trials = [trial_inputs(spec.inputs, sampler, range(seed, seed + batch)) for seed in range(0, CALIBRATED, batch)]
+        examples = examples_of(artifact)
+        # What an image says of the values in a network, thousands of its pixels have said.
+        count = CALIBRATED if sampler.image is None else min(CALIBRATED, 16 if examples is None else len(examples))
+        sizes = {axis: limits.clamped(_CALIBRATED_EDGE) for axis, limits in spec.axes.items() if axis != "batch"}
+        trials = [
+            trial_inputs(spec, sampler, range(seed, seed + batch), sizes=sizes, examples=examples)
+            for seed in range(0, count, batch)
+        ]
         islands = islands_of(model, plan.precision, trials)
         if islands:
             on_event(Note(f"graph '{name}': {len(islands)} nodes stay in fp32, see its islands in the manifest"))
@@ -206,7 +241,7 @@ def _judge_compiled(
 ) -> list[Parity]:
     """Everything that can be tried of the compiled graph, on the device that it is for."""
     goldens = artifact if name == artifact.manifest.sampler.graph else None
-    report = verify_graph(name, path, entry, artifact.manifest.sampler, artifact, Where(threads=plan.threads), goldens)
+    report = verify_graph(name, path, entry, artifact, artifact, Where(threads=plan.threads), goldens=goldens)
     raise_failures(report.failures, target.hint(plan))
     return [report.parity] if report.parity else []
 
@@ -222,4 +257,5 @@ def _judge_typed(artifact: Artifact, name: str, entry: GraphFile, typed: Path, p
     ):
         tolerance = tolerance_of(plan.precision, source.graph.precision)
         text = f"'{artifact.manifest.name}' {artifact.digest[:12]} (typed graph on {stand_in})"
-        return [check(graph, source, artifact.manifest.sampler, tolerance=tolerance, name=name, source=text)]
+        sampler, examples = artifact.manifest.sampler, examples_of(artifact)
+        return [check(graph, source, sampler, tolerance=tolerance, name=name, source=text, examples=examples)]

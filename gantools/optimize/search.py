@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from gantools.core.artifact import MANIFEST, Artifact, QualityLoss, load_artifact
+from gantools.core.artifact import MANIFEST, Artifact, load_artifact
 from gantools.core.atomic import staged_folder
 from gantools.core.errors import (
     ArtifactError,
@@ -31,8 +31,8 @@ from gantools.core.errors import (
     QualityError,
 )
 from gantools.core.events import Note, OnEvent, Progress, ignore
+from gantools.core.proof import QualityLoss
 from gantools.core.spec import Frozen
-from gantools.optimize.budget import Yardstick
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
 from gantools.optimize.targets import TARGETS
@@ -42,8 +42,9 @@ from gantools.timing.environment import default_threads
 from gantools.timing.measure import BenchPlan, measure
 from gantools.timing.stats import Ratio, ratio_of_medians
 from gantools.verify.attest import attest
+from gantools.verify.gate import Yardstick
 from gantools.verify.parity import SEEDS_FROM
-from gantools.verify.trials import trial_inputs
+from gantools.verify.trials import examples_of, trial_inputs
 
 REPORT = "search.json"
 EXPORTED = "as exported"
@@ -190,11 +191,9 @@ def _made(artifact: Artifact, plan: Plan, folder: Path, on_event: OnEvent, yards
 
 def _is_of(loss: QualityLoss, yardstick: Yardstick) -> bool:
     """Whether a loss was measured with this yardstick."""
-    references, extractor = yardstick.references, yardstick.extractor
-    return loss.data_sha256 in ("", references and references.digest) and loss.extractor_sha256 in (
-        "",
-        extractor and extractor.sha256,
-    )
+    known = [one.digest for one in (yardstick.references, yardstick.pairs) if one is not None]
+    extractor = yardstick.extractor
+    return loss.data_sha256 in ("", *known) and loss.extractor_sha256 in ("", extractor and extractor.sha256)
 
 
 def _timed(
@@ -211,7 +210,8 @@ def _timed(
         first = next(iter(sessions.values()))
         if limits := first.spec.axes.get("batch"):
             batch = limits.opt
-        inputs = trial_inputs(first.spec.inputs, artifact.manifest.sampler, range(SEEDS_FROM, SEEDS_FROM + batch))
+        seeds = range(SEEDS_FROM, SEEDS_FROM + batch)
+        inputs = trial_inputs(first.spec, artifact.manifest.sampler, seeds, examples=examples_of(artifact))
         calls = {name: partial(session.run, inputs) for name, session in {EXPORTED: source, **sessions}.items()}
         on_event(Note(f"timing {len(calls)} graphs at batch {batch}, {threads} threads"))
         timings = measure(calls, _PLAN.model_copy(update={"threads": threads}))

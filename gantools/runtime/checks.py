@@ -50,6 +50,8 @@ def input_problems(
             problems.append(
                 f"axis '{axis}' is {size}, outside [{limits.min}, {limits.max}] which this graph was made for."
             )
+        elif size % limits.step:
+            problems.append(f"axis '{axis}' is {size}, the graph takes multiples of {limits.step}.")
     if len(inputs) > len(spec.inputs) or problems:
         known = {tensor.name for tensor in spec.inputs}
         problems += [f"the graph has no input '{name}'." for name in inputs if name not in known]

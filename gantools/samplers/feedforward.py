@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantools.core.artifact import Sampler
 from gantools.core.errors import InputMismatchError
+from gantools.core.sampler import Sampler
 from gantools.core.spec import TensorSpec
 from gantools.runtime.backends.base import Arrays
 from gantools.runtime.philox import normals, uniforms
@@ -22,11 +22,12 @@ def sample(
     """Run the graph over the seeds, ``batch`` at a time.
 
     Args:
-        session: An opened graph with a leading axis ``batch`` on every input and on its first output.
+        session: An opened graph whose first output has a row for each sample.
         sampler: Which inputs are noise.
         seeds: Integers in [0, 2**64).
         batch: Samples in one run.
-        inputs: What the caller gives instead of what would be drawn or set, one row for each seed.
+        inputs: What the caller gives instead of what would be drawn or set: a row for each seed, or one value for all
+            where the graph takes one.
 
     Yields:
         The first output of each run, (at most batch, ...).
@@ -35,27 +36,36 @@ def sample(
         InputMismatchError: A seed is out of range, or an input does not have one row for each seed.
     """
     check_seeds(seeds)
+    shared = {tensor.name for tensor in session.spec.inputs if not tensor.has_rows}
     for name, array in inputs.items():
-        if len(array) != len(seeds):
+        if name not in shared and len(array) != len(seeds):
             raise InputMismatchError(f"input '{name}' has {len(array)} rows for {len(seeds)} seeds.")
     rest = [tensor for tensor in session.spec.inputs if tensor.name not in inputs]
     for start in range(0, len(seeds), batch):
         part = seeds[start : start + batch]
-        given = {name: array[start : start + batch] for name, array in inputs.items()}
+        given = {name: array if name in shared else array[start : start + batch] for name, array in inputs.items()}
         outputs = session.run({**inputs_of(rest, sampler, part), **given})
         yield outputs[session.spec.outputs[0].name]
 
 
-def inputs_of(inputs: Sequence[TensorSpec], sampler: Sampler, seeds: Sequence[int]) -> Arrays:
+def inputs_of(
+    inputs: Sequence[TensorSpec], sampler: Sampler, seeds: Sequence[int], sizes: Mapping[str, int] | None = None
+) -> Arrays:
     """What a seed alone says about a graph's inputs: noise and labels drawn, settings at their defaults.
 
+    Args:
+        inputs: Of the graph.
+        sampler: Which of them are drawn or set.
+        seeds: One for each row.
+        sizes: Of dynamic axes other than the batch, where these inputs have any.
+
     Returns:
-        (len(seeds), *rest of the input's shape) each: noise float32, labels int64, settings float32. An input that is
-        neither drawn nor set is left out: only the caller can know it.
+        (len(seeds), *rest of the input's shape) each: noise float32, labels int64, settings float32. An input without
+        rows is that of the first seed. One that is neither drawn nor set is left out: only the caller can know it.
     """
     known: Arrays = {}
     for tensor in inputs:
-        shape = tuple(size for size in tensor.shape[1:] if isinstance(size, int))
+        shape = tensor.row(sizes or {}) if tensor.name in sampler.noise or tensor.name in sampler.settings else ()
         if source := sampler.noise.get(tensor.name):
             if source.distribution == "normal":
                 known[tensor.name] = normals(seeds, source.stream, shape)
@@ -67,6 +77,8 @@ def inputs_of(inputs: Sequence[TensorSpec], sampler: Sampler, seeds: Sequence[in
                 known[tensor.name] = np.minimum(index, source.categories - 1)
         elif setting := sampler.settings.get(tensor.name):
             known[tensor.name] = np.full((len(seeds), *shape), setting.default, np.float32)
+        if tensor.name in known and not tensor.has_rows:
+            known[tensor.name] = known[tensor.name][0]
     return known
 
 

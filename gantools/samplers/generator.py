@@ -9,8 +9,9 @@ from typing import Any, Self, final
 import numpy as np
 import numpy.typing as npt
 
-from gantools.core.artifact import ENCODER, Artifact, Sampler
-from gantools.core.errors import ArtifactError
+from gantools.core.artifact import ENCODER, Artifact
+from gantools.core.errors import ArtifactError, InputMismatchError
+from gantools.core.sampler import Sampler
 from gantools.runtime.session import Session, Where
 from gantools.samplers.choices import Label, chosen_inputs
 from gantools.samplers.interpolation import check_walk, walk, walk_inputs
@@ -49,7 +50,8 @@ class Generator:
         Args:
             seeds: Integers in [0, 2**64).
             batch: Samples in one run of the graph; none: as many as the graph allows.
-            inputs: Inputs to use instead of what the seeds say, one row for each seed.
+            inputs: Inputs to use instead of what the seeds say, one row for each seed; images, where the generator
+                makes images of images.
             settings: Name -> value, such as ``{"truncation": 0.7}``, for all samples; what is left out has its default.
             label: The class of all samples or of each, by name or by number from 0; none: drawn from the seeds.
 
@@ -72,8 +74,14 @@ class Generator:
         label: Label | Sequence[Label] | None = None,
     ) -> Iterator[npt.NDArray[Any]]:
         """Like ``sample``, one array for each run of the graph: memory does not grow with the number of seeds."""
+        wanted = self.artifact.manifest.sampler.image
+        if wanted is not None and wanted not in (inputs or {}):
+            raise InputMismatchError(
+                f"'{self.artifact.manifest.name}' makes images of images: a seed alone is not enough.",
+                hint=f"in Python: open_artifact(ART).sample([0], inputs={{'{wanted}': images}}), uint8 NHWC",
+            )
         chosen = chosen_inputs(self.artifact.manifest, len(seeds), settings or {}, label)
-        batch = batch or _largest_batch(self.session)
+        batch = batch or self.session.spec.largest_batch
         return self._sample(self.session, self.artifact.manifest.sampler, seeds, batch, {**chosen, **(inputs or {})})
 
     def interpolate(
@@ -122,7 +130,7 @@ class Generator:
         """
         encoder = self.require_encoder()
         (image,) = encoder.spec.inputs
-        size = batch or _largest_batch(encoder)
+        size = batch or encoder.spec.largest_batch
         parts = (encoder.run({image.name: images[first : first + size]}) for first in range(0, len(images) or 1, size))
         return _joined(part[_LATENT] for part in parts)
 
@@ -197,10 +205,6 @@ class Generator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _largest_batch(session: Session) -> int:
-    return session.spec.axes["batch"].max
 
 
 def _joined(parts: Iterator[npt.NDArray[Any]]) -> npt.NDArray[Any]:

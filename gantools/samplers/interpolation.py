@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from gantools.core.artifact import Sampler
 from gantools.core.errors import InputMismatchError
+from gantools.core.sampler import Sampler
 from gantools.core.spec import TensorSpec
 from gantools.runtime.backends.base import Arrays
 from gantools.samplers.feedforward import check_seeds, inputs_of

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantools.core.artifact import NoiseInput
+from gantools.core.sampler import NoiseInput
 from gantools.data import ImageSet
 from gantools.losses.objectives.objective import Batch
 from gantools.models.model import Model

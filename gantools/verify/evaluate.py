@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from gantools.core.artifact import MetricCard
 from gantools.core.errors import DataError, QualityError
 from gantools.core.events import OnEvent, Progress, ignore
+from gantools.core.proof import MetricCard
 from gantools.metrics import METRICS
 from gantools.metrics.features import DEFAULT, Extractor, Images, Rows, load_extractor
 from gantools.metrics.interval import CONFIDENCE, interval, split

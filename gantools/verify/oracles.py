@@ -16,14 +16,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gantools.core.artifact import Sampler
 from gantools.core.errors import ParityError
+from gantools.core.sampler import Sampler
 from gantools.core.spec import Frozen
 from gantools.runtime.backends.base import Arrays
 from gantools.runtime.session import Session
 from gantools.verify.parity import SEEDS_FROM
 from gantools.verify.tolerances import Tolerance
-from gantools.verify.trials import trial_inputs
+from gantools.verify.trials import Images, trial_inputs
 
 _MOST_ROWS = 8
 
@@ -45,7 +45,12 @@ class OracleResult(Frozen):
 
 
 def run_oracles(
-    session: Session, sampler: Sampler, tolerance: Tolerance, *, seeds_from: int = SEEDS_FROM
+    session: Session,
+    sampler: Sampler,
+    tolerance: Tolerance,
+    *,
+    seeds_from: int = SEEDS_FROM,
+    examples: Images | None = None,
 ) -> tuple[OracleResult, ...]:
     """Try every property on one graph, with the inputs of ``trial_inputs``.
 
@@ -54,9 +59,12 @@ def run_oracles(
         sampler: Which inputs are drawn or set.
         tolerance: The bound of ``batched``.
         seeds_from: First seed.
+        examples: Real images, for graphs that take them.
     """
     rows = _rows(session)
-    drawn = trial_inputs(session.spec.inputs, sampler, range(seeds_from, seeds_from + rows))
+    # What a row depends on does not change with the size of an image, so that the least one will do.
+    sizes = {name: limits.min for name, limits in session.spec.axes.items() if name != "batch"}
+    drawn = trial_inputs(session.spec, sampler, range(seeds_from, seeds_from + rows), sizes=sizes, examples=examples)
     whole = session.run(drawn)
     results = [_judge("repeated", session, session.run(drawn), whole, None)]
     if rows > 1:

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gantools.core.artifact import Parity, Sampler
 from gantools.core.errors import ParityError
+from gantools.core.proof import Parity
+from gantools.core.sampler import Sampler
 from gantools.core.spec import GraphSpec, TensorSpec
 from gantools.runtime.session import Session
 from gantools.verify.tolerances import LEVELS, RANGE, Tolerance
-from gantools.verify.trials import trial_inputs
+from gantools.verify.trials import Images, trial_inputs
 
 # Seeds far from the small numbers that people look at and that goldens hold.
 SEEDS_FROM = 1_000_000
@@ -65,6 +66,28 @@ def batch_sizes_of(spec: GraphSpec) -> tuple[int, ...]:
     return tuple(sorted(usual.union(odd)))
 
 
+def cases_of(spec: GraphSpec, batch_sizes: Sequence[int] | None = None) -> tuple[dict[str, int], ...]:
+    """The size of every axis, for each run of a comparison.
+
+    Args:
+        spec: Of the graph.
+        batch_sizes: Sizes to try of the batch; none: those of ``batch_sizes_of``.
+
+    Returns:
+        Every batch size; where there are other axes, with the least sizes of those, and then the least batch with the
+        sizes that they are tuned for and with odd multiples of their steps.
+    """
+    batches = [{"batch": size} if "batch" in spec.axes else {} for size in batch_sizes or batch_sizes_of(spec)]
+    axes = {name: limits for name, limits in spec.axes.items() if name != "batch"}
+    if not axes:
+        return tuple(batches)
+    least = spec.sizes("min")
+    tuned = {**spec.sizes("opt"), **{name: size for name, size in least.items() if name == "batch"}}
+    odd = {name: (limits.min + limits.opt) // (2 * limits.step) | 1 for name, limits in axes.items()}
+    between = {name: min(max(odd[name] * one.step, one.min), one.max) for name, one in axes.items()}
+    return (*({**least, **batch} for batch in batches), tuned, {**least, **between})
+
+
 def measure(
     graph: Session,
     source: Session,
@@ -74,6 +97,7 @@ def measure(
     batch_sizes: Sequence[int] | None = None,
     seeds_from: int = SEEDS_FROM,
     inputs: Mapping[str, npt.NDArray[Any]] | None = None,
+    examples: Images | None = None,
 ) -> tuple[Difference, ...]:
     """Run the same seeds through both sessions and measure every output.
 
@@ -82,13 +106,16 @@ def measure(
         source: What it is compared with.
         sampler: Which inputs are noise.
         tolerance: What is accepted.
-        batch_sizes: Sizes to try; none: those of ``batch_sizes_of``. Every size gets seeds of its own.
+        batch_sizes: Sizes to try; see ``cases_of``. Every run gets seeds of its own.
         seeds_from: First seed.
         inputs: Inputs to use instead of those of ``trial_inputs``, with a row for each sample of the largest batch.
+        examples: Real images, for graphs that take them.
     """
     sums = {tensor.name: _Sum() for tensor in graph.spec.outputs}
-    for size in batch_sizes or batch_sizes_of(graph.spec):
-        given = trial_inputs(graph.spec.inputs, sampler, range(seeds_from, seeds_from + size))
+    for sizes in cases_of(graph.spec, batch_sizes):
+        size = sizes.get("batch", 1)
+        seeds = range(seeds_from, seeds_from + size)
+        given = trial_inputs(graph.spec, sampler, seeds, sizes=sizes, examples=examples)
         given |= {name: array[:size] for name, array in (inputs or {}).items()}
         seeds_from += size
         got, expected = graph.run(given), source.run(given)
@@ -156,7 +183,7 @@ def check(
         tolerance: What is accepted.
         name: The graph's name in its artifact.
         source: What ``against`` is, for people: ``"network"``, ``"'digits' 3fa9c01d"``.
-        options: ``batch_sizes``, ``seeds_from``, ``inputs`` of ``measure``.
+        options: ``batch_sizes``, ``seeds_from``, ``inputs``, ``examples`` of ``measure``.
 
     Returns:
         The worst output, as a line of the manifest.

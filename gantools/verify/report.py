@@ -13,9 +13,11 @@ from typing import Literal
 
 import numpy as np
 
-from gantools.core.artifact import Artifact, GraphFile, Parity, Precision, Sampler
+from gantools.core.artifact import Artifact, GraphFile, Precision
 from gantools.core.errors import ArtifactError, BackendError, ParityError, PrecisionError
 from gantools.core.events import OnEvent, Progress, ignore
+from gantools.core.proof import Parity
+from gantools.core.sampler import Sampler
 from gantools.core.spec import Frozen
 from gantools.runtime.backends import BACKENDS
 from gantools.runtime.session import Session, Where
@@ -24,6 +26,7 @@ from gantools.verify.attest import Attestation, attest, attest_build, check_prec
 from gantools.verify.oracles import OracleResult, check_oracles, run_oracles
 from gantools.verify.parity import Difference, batch_sizes_of, compare_arrays, measure, parity_of, raise_if_far
 from gantools.verify.tolerances import tolerance_of
+from gantools.verify.trials import examples_of
 
 Verdict = Literal["passed", "failed", "built, not run"]
 
@@ -141,7 +144,7 @@ def verify(
         on_event(Progress("verify", done, len(names), "graphs"))
         path, entry = artifact.graph(name)
         goldens = artifact if name == artifact.manifest.sampler.graph else None
-        reports.append(verify_graph(name, path, entry, artifact.manifest.sampler, against, where, goldens))
+        reports.append(verify_graph(name, path, entry, artifact, against, where, goldens=goldens))
     on_event(Progress("verify", len(names), len(names), "graphs"))
     verdicts = {report.verdict for report in reports}
     order: tuple[Verdict, ...] = ("failed", "built, not run", "passed")
@@ -158,9 +161,10 @@ def verify_graph(
     name: str,
     path: Path,
     entry: GraphFile,
-    sampler: Sampler,
+    sampled: Artifact,
     against: Artifact | None,
     where: Where = Where(),  # noqa: B008 - frozen
+    *,
     goldens: Artifact | None = None,
 ) -> GraphReport:
     """Try everything that can be tried of one graph here.
@@ -169,7 +173,7 @@ def verify_graph(
         name: Its name in the artifact.
         path: Its file.
         entry: Its manifest entry.
-        sampler: How its artifact samples.
+        sampled: An artifact that says how it samples, and carries real images if it takes any.
         against: Holds the graph of the same name that this one should equal.
         where: Who runs it.
         goldens: The artifact whose golden samples it should give.
@@ -196,7 +200,7 @@ def verify_graph(
             update={"verdict": verdict, "not_run": not_run, "attestation": built, "failures": tuple(failures)}
         )
     with session:
-        return _ran(report, session, sampler, against, where, goldens)
+        return _ran(report, session, sampled, against, where, goldens)
 
 
 def unavailable(backend: str, device: str) -> str | None:
@@ -208,11 +212,12 @@ def unavailable(backend: str, device: str) -> str | None:
 def _ran(
     report: GraphReport,
     session: Session,
-    sampler: Sampler,
+    sampled: Artifact,
     against: Artifact | None,
     where: Where,
     goldens: Artifact | None,
 ) -> GraphReport:
+    sampler, examples = sampled.manifest.sampler, examples_of(sampled)
     tolerance = tolerance_of(report.precision)
     failures: list[Failure] = []
     found: dict[str, object] = {}
@@ -220,11 +225,11 @@ def _ran(
         name = f"'{against.manifest.name}' {against.digest[:12]}"
         with open_reference(against, report.graph, where.threads) as source:
             wider = tolerance_of(report.precision, source.graph.precision)
-            differences = measure(session, source, sampler, wider)
+            differences = measure(session, source, sampler, wider, examples=examples)
         found["parity"] = parity_of(differences, report.graph, name, batch_sizes_of(session.spec))
         with _collected(failures):
             raise_if_far(differences, report.graph, name)
-    found["oracles"] = oracles = run_oracles(session, sampler, tolerance)
+    found["oracles"] = oracles = run_oracles(session, sampler, tolerance, examples=examples)
     with _collected(failures):
         check_oracles(oracles, report.graph)
     found["attestation"] = attestation = attest(session)
@@ -262,8 +267,7 @@ def _golden_difference(session: Session, sampler: Sampler, artifact: Artifact) -
         stored = np.load(artifact.folder / goldens.file, allow_pickle=False)
     except ValueError as err:
         raise ArtifactError(f"the golden samples '{goldens.file}' are no array: {err}.", hint="export again") from err
-    batch = session.spec.axes["batch"].max
-    made = np.concatenate(list(sample(session, sampler, goldens.seeds, batch, {})))
+    made = np.concatenate(list(sample(session, sampler, goldens.seeds, session.spec.largest_batch, {})))
     output = session.spec.outputs[0]
     return compare_arrays(output, made, stored, tolerance_of(session.graph.precision))
 

@@ -8,7 +8,8 @@ import pytest
 from gantools.bench.latency import BenchReport, BenchTarget, bench
 from gantools.bench.plots import curve_plot, digits
 from gantools.bench.report import Grid, table_rows, write_report
-from gantools.core.artifact import Artifact, MetricCard, Parity
+from gantools.core.artifact import Artifact
+from gantools.core.proof import MetricCard, Parity
 from gantools.runtime.session import Where
 from gantools.timing.measure import BenchPlan
 from gantools.verify.attest import Attestation

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from gantools.core.artifact import GraphFile, Sampler
+from gantools.core.artifact import GraphFile
+from gantools.core.sampler import Sampler
 from gantools.export.onnx import write_onnx
 from gantools.losses.penalties import r1
 from gantools.models import DISCRIMINATORS
@@ -99,7 +100,7 @@ def test_a_discriminator_ships(name: str, tmp_path: Path) -> None:
     entry = GraphFile(file=path.name, format="onnx", precision="fp32", spec=graph.spec)
     with Session(path, entry) as session:
         for size in (1, 3, 16):
-            tried = trial_inputs(graph.spec.inputs, sampler, range(size)) | {"label": np.arange(size) % 4}
+            tried = trial_inputs(graph.spec, sampler, range(size)) | {"label": np.arange(size) % 4}
             with torch.inference_mode():
                 expected = graph.module(*(torch.from_numpy(tried[name]) for name in ("image", "label"))).numpy()
             difference = compare_arrays(

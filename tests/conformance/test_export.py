@@ -49,7 +49,7 @@ def test_an_exported_model_equals_its_network(exported: tuple[Model, Path]) -> N
         entry = GraphFile(file=path.name, format="onnx", precision="fp32", spec=graph.spec)
         with Session(path, entry) as session:
             for size in UNTRACED:
-                given = trial_inputs(graph.spec.inputs, model.sampler, range(100, 100 + size))
+                given = trial_inputs(graph.spec, model.sampler, range(100, 100 + size))
                 with torch.inference_mode():
                     found = graph.module(*(torch.from_numpy(given[tensor.name]) for tensor in graph.spec.inputs))
                 expected = [one.numpy() for one in (found if isinstance(found, tuple) else (found,))]

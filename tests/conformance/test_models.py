@@ -15,7 +15,7 @@ BATCH = 3
 
 
 def drawn(model: Model, graph: ExportGraph, batch: int = BATCH) -> list[torch.Tensor]:
-    arrays = trial_inputs(graph.spec.inputs, model.sampler, range(batch))
+    arrays = trial_inputs(graph.spec, model.sampler, range(batch))
     return [torch.from_numpy(arrays[tensor.name]) for tensor in graph.spec.inputs]
 
 

@@ -117,7 +117,7 @@ def trained_looking(model: Model) -> Model:
     with torch.no_grad():
         for graph in model.graphs.values():
             for first in range(3):
-                given = trial_inputs(graph.spec.inputs, model.sampler, range(16 * first, 16 * first + 16))
+                given = trial_inputs(graph.spec, model.sampler, range(16 * first, 16 * first + 16))
                 graph.module(*(torch.from_numpy(given[tensor.name]) for tensor in graph.spec.inputs))
     return model.eval()
 
@@ -127,7 +127,7 @@ def small_batch(model: Model, size: int = 4, due: tuple[str, ...] = ()) -> Batch
     output = model.output
     real = torch.rand(size, output.channels, output.height, output.width) * 2 - 1
     spec = model.graphs[model.sampler.graph].spec
-    drawn = trial_inputs(spec.inputs, model.sampler, range(size))
+    drawn = trial_inputs(spec, model.sampler, range(size))
     noise = {name: torch.from_numpy(drawn[name]) for name in model.sampler.noise}
     labels = torch.arange(size) % model.classes if model.classes else None
     return Batch(real, noise, labels, due)

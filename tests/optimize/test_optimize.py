@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from gantools.core.artifact import Artifact, GraphFile, MetricCard, load_artifact
+from gantools.core.artifact import Artifact, GraphFile, load_artifact
 from gantools.core.errors import (
     ArtifactError,
     BackendError,
@@ -18,8 +18,9 @@ from gantools.core.errors import (
     UnknownNameError,
 )
 from gantools.core.events import Event, Note, Progress
+from gantools.core.proof import MetricCard
 from gantools.core.spec import AxisRange
-from gantools.optimize.optimize import optimize
+from gantools.optimize.optimize import optimize, optimize_or_fall_back
 from gantools.optimize.passes import casting
 from gantools.optimize.plan import Plan
 from gantools.optimize.targets.engine import compile_engine
@@ -95,6 +96,21 @@ def test_fp16_that_the_cpu_does_not_compute_is_refused(parent: Artifact, tmp_pat
     assert caught.value.exit_code == 4
     assert caught.value.hint == "use --target openvino --precision bf16 for this CPU, or --device cuda"
     assert_nothing_was_written(tmp_path)
+
+
+def test_a_precision_that_was_only_a_first_choice_falls_back_and_says_so(parent: Artifact, tmp_path: Path) -> None:
+    said: list[str] = []
+    plan = Plan(target="onnxruntime", precision="fp16", threads=2)
+    child = optimize_or_fall_back(
+        parent, plan, tmp_path / "a", lambda event: said.append(event.text) if isinstance(event, Note) else None
+    )
+    assert child.manifest.graphs["generator"].precision == "fp32"
+    (note,) = child.manifest.steps[-1].notes
+    assert note.startswith(
+        "fp16 was the first choice, and is out: graph 'generator': asked for fp16, computed 100% fp32"
+    )
+    assert note in said
+    assert optimize_or_fall_back(parent, Plan(target="onnxruntime"), tmp_path / "b").manifest.steps[-1].notes == ()
 
 
 def test_a_pass_that_breaks_the_generator_leaves_no_artifact(

@@ -12,12 +12,12 @@ from gantools.core.errors import BackendError, ParityError, RecipeError, Unknown
 from gantools.core.events import Event, Note
 from gantools.core.spec import AxisRange
 from gantools.optimize import search as room
-from gantools.optimize.budget import Yardstick
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
 from gantools.optimize.search import EXPORTED, REPORT, Outcome, SearchReport, candidate_plans, search
 from gantools.samplers import open_artifact
 from gantools.timing.measure import BenchPlan
+from gantools.verify.gate import Yardstick
 from tests.zoo import make_artifact, needs_bf16
 
 SHORT = BenchPlan(batches=(1,), min_calls=40, max_seconds=0.2, rounds=10, lead_in_ms=1, max_warmup_seconds=0.1)

@@ -3,10 +3,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from gantools.core.artifact import GraphFile
+from gantools.core.spec import AxisRange
 from gantools.runtime.backends import BACKENDS
-from gantools.runtime.backends.base import is_arithmetic
+from gantools.runtime.backends.base import OpenOptions, is_arithmetic
+from gantools.runtime.backends.openvino import OpenVinoGraph
+from gantools.runtime.session import Session
+from tests.zoo import write_onnx
 
 
 @pytest.mark.parametrize(("name", "module"), [("onnxruntime", "onnxruntime"), ("openvino", "openvino")])
@@ -41,6 +47,29 @@ def test_probes_tell_version_and_device() -> None:
 )
 def test_only_multiply_adds_count_as_arithmetic(kind: str, expected: bool) -> None:
     assert is_arithmetic(kind) is expected
+
+
+def test_an_axis_of_one_size_is_told_to_openvino_and_a_free_one_is_not(tmp_path: Path) -> None:
+    spec = write_onnx(tmp_path / "g.onnx")
+    for limits, known in ((AxisRange(min=4, opt=4, max=4), True), (AxisRange(min=1, opt=4, max=8), False)):
+        chosen = spec.with_axis("batch", limits)
+        entry = GraphFile(file="g.onnx", format="onnx", precision="fp32", spec=chosen, backend="openvino")
+        opened = OpenVinoGraph(tmp_path / "g.onnx", entry, OpenOptions())
+        assert opened._compiled.input(spec.inputs[0].name).partial_shape.is_static is known
+        opened.close()
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_graph_of_one_size_gives_the_same_samples(tmp_path: Path, backend: str) -> None:
+    spec = write_onnx(tmp_path / "g.onnx")
+    latent = np.random.default_rng(0).standard_normal(spec.inputs[0].concrete({"batch": 4}), np.float32)
+    found = []
+    for limits in (AxisRange(min=4, opt=4, max=4), AxisRange(min=1, opt=4, max=8)):
+        chosen = spec.with_axis("batch", limits)
+        entry = GraphFile(file="g.onnx", format="onnx", precision="fp32", spec=chosen, backend=backend)
+        with Session(tmp_path / "g.onnx", entry) as session:
+            found.append(session.run({"latent": latent})[spec.outputs[0].name].astype(int))
+    assert np.abs(found[0] - found[1]).max() <= 1
 
 
 def test_a_signal_after_openvino_graphs_were_closed_is_no_crash(

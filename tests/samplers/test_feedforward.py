@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gantools.core.artifact import NoiseInput, Sampler, Setting
+from gantools.core.sampler import NoiseInput, Sampler, Setting
 from gantools.core.spec import TensorSpec
 from gantools.samplers.feedforward import inputs_of
 

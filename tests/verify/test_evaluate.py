@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from gantools.core.artifact import MetricCard
 from gantools.core.errors import DataError, QualityError, UnknownNameError
 from gantools.core.events import Event, Progress
+from gantools.core.proof import MetricCard
 from gantools.metrics import METRICS
 from gantools.metrics.features import load_extractor
 from gantools.verify.evaluate import compare_cards, evaluate, floor_cards

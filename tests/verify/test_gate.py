@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gantools.core.artifact import QualityLoss
 from gantools.core.errors import DataError, QualityError, RecipeError, UnknownNameError
+from gantools.core.proof import QualityLoss
 from gantools.metrics.features import Extractor, load_extractor
-from gantools.verify.gate import check_budgets, quality_losses, raise_if_lost
+from gantools.verify.gate import Yardstick, check_budgets, quality_losses, raise_if_lost
 from tests.verify.conftest import Images, Real
 
 SEEDS = "0-399"
@@ -30,7 +30,7 @@ def noisy(images: Images, strength: float) -> Images:
 
 
 def losses(real: Real, extractor: Extractor, source: Images, final: Images, **budgets: float) -> list[QualityLoss]:
-    return list(quality_losses(source, final, budgets, seeds=SEEDS, references=real, extractor=extractor))
+    return list(quality_losses(source, final, budgets, seeds=SEEDS, yardstick=Yardstick(real, extractor)))
 
 
 def test_equal_samples_lose_nothing_for_certain(digits: Images, real: Real, extractor: Extractor) -> None:
@@ -101,20 +101,49 @@ def test_a_loss_that_may_be_too_large_is_too_large() -> None:
 
 
 def test_budgets_that_cannot_be_judged_are_refused_before_anything_is_built(real: Real) -> None:
-    check_budgets({"kid": 0.1, "levels": 1.0, "is": 0.1}, real)
-    check_budgets({"levels": 1.0, "is": 0.1}, None)
+    check_budgets({"kid": 0.1, "levels": 1.0, "is": 0.1}, Yardstick(real))
+    check_budgets({"levels": 1.0, "is": 0.1}, Yardstick())
     for most in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(RecipeError, match="which no measurement can prove") as caught:
-            check_budgets({"levels": most}, None)
+            check_budgets({"levels": most}, Yardstick())
         assert caught.value.hint == "give a number above 0, such as --max-loss kid=0.001"
     with pytest.raises(RecipeError, match="the loss of 'kid' needs real images to compare with") as caught:
-        check_budgets({"kid": 0.1}, None)
+        check_budgets({"kid": 0.1}, Yardstick())
     assert caught.value.hint == "give --data SOURCE"
     with pytest.raises(UnknownNameError, match="no metric is called 'kit'; did you mean 'kid'"):
-        check_budgets({"kit": 0.1}, real)
+        check_budgets({"kit": 0.1}, Yardstick(real))
 
 
 def test_too_few_pairs_have_no_interval() -> None:
     images = np.zeros((30, 2, 2, 1), np.uint8)
-    with pytest.raises(DataError, match="needs at least 2 groups and 2 samples in each"):
-        quality_losses(images, images, {"levels": 1.0}, seeds="0-29")
+    with pytest.raises(DataError, match="an interval needs at least 5 pairs, got 4"):
+        quality_losses(images[:4], images[:4], {"levels": 1.0}, seeds="0-3")
+
+
+class Truth:
+    """Six pictures and what should be made of them, each of its own size."""
+
+    name, digest = "truth", "t" * 64
+    targets = tuple(np.full((12 + place, 14, 1), 100, np.uint8) for place in range(6))
+    inputs = targets
+
+
+def test_few_pairs_of_any_size_have_an_interval_of_decibels_lost() -> None:
+    """Source 2 levels off: 42.11 dB. Final 3 and, in one of six, 4 levels off."""
+    source = [one + 2 for one in Truth.targets]
+    final = [one + (4 if place == 5 else 3) for place, one in enumerate(Truth.targets)]
+    (loss,) = quality_losses(source, final, {"psnr": 6.0}, seeds="0-5", yardstick=Yardstick(pairs=Truth()))
+    lost = np.array([20 * np.log10(3 / 2)] * 5 + [20 * np.log10(2)])
+    assert loss.loss == pytest.approx(lost.mean())
+    reach = 2.571 * lost.std(ddof=1) / np.sqrt(6)  # Student's quantile with 5 degrees of freedom
+    assert loss.interval == pytest.approx((lost.mean() - reach, lost.mean() + reach), rel=0.01)
+    assert loss.source == pytest.approx(20 * np.log10(255 / 2))
+    assert (loss.data, loss.samples, loss.ok) == ("truth", 6, True)
+
+
+def test_what_should_be_made_of_images_must_be_given() -> None:
+    check_budgets({"psnr": 0.1, "ssim": 0.1}, Yardstick(pairs=Truth()))
+    with pytest.raises(RecipeError, match="the loss of 'psnr' needs the images that should be made") as caught:
+        check_budgets({"psnr": 0.1}, Yardstick())
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("give --data FOLDER")

@@ -1,14 +1,16 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
 
-from gantools.core.artifact import Precision, Sampler
+from gantools.core.artifact import Precision
 from gantools.core.errors import ParityError
+from gantools.core.sampler import Sampler
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.runtime.backends.base import Arrays
 from gantools.verify.parity import batch_sizes_of, check, compare_arrays, measure
@@ -112,9 +114,9 @@ def test_each_batch_size_has_seeds_of_its_own(tmp_path: Path, monkeypatch: pytes
     spec = write_onnx(tmp_path / "g.onnx")
     seen: list[int] = []
 
-    def watched(inputs: Sequence[TensorSpec], sampler: Sampler, seeds: Sequence[int]) -> Arrays:
+    def watched(spec: GraphSpec, sampler: Sampler, seeds: Sequence[int], **options: Any) -> Arrays:
         seen.extend(seeds)
-        return trial_inputs(inputs, sampler, seeds)
+        return trial_inputs(spec, sampler, seeds, **options)
 
     monkeypatch.setattr("gantools.verify.parity.trial_inputs", watched)
     with open_graph(tmp_path / "g.onnx", spec) as graph, open_graph(tmp_path / "g.onnx", spec) as source:

@@ -1,7 +1,7 @@
 import numpy as np
 
-from gantools.core.artifact import NoiseInput, Sampler, Setting
-from gantools.core.spec import TensorSpec
+from gantools.core.sampler import NoiseInput, Sampler, Setting
+from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.verify.trials import trial_inputs
 
 INPUTS = (
@@ -12,6 +12,7 @@ INPUTS = (
     TensorSpec(name="floats", dtype="float32", shape=("batch", 3, 16, 8)),
     TensorSpec(name="code", dtype="float32", shape=("batch", 4)),
 )
+SPEC = GraphSpec(inputs=INPUTS, outputs=(), axes={"batch": AxisRange(min=1, opt=1, max=200)})
 SAMPLER = Sampler(
     kind="feedforward",
     graph="generator",
@@ -24,8 +25,8 @@ SAMPLER = Sampler(
 
 
 def test_every_input_of_a_graph_gets_rows_that_depend_on_their_seeds_alone() -> None:
-    whole = trial_inputs(INPUTS, SAMPLER, range(10, 18))
-    part = trial_inputs(INPUTS, SAMPLER, [13])
+    whole = trial_inputs(SPEC, SAMPLER, range(10, 18))
+    part = trial_inputs(SPEC, SAMPLER, [13])
     assert set(whole) == {tensor.name for tensor in INPUTS}
     for tensor in INPUTS:
         assert whole[tensor.name].shape == tensor.concrete({"batch": 8})
@@ -34,7 +35,7 @@ def test_every_input_of_a_graph_gets_rows_that_depend_on_their_seeds_alone() -> 
 
 
 def test_settings_are_tried_over_their_range_and_images_are_smooth() -> None:
-    tried = trial_inputs(INPUTS, SAMPLER, range(200))
+    tried = trial_inputs(SPEC, SAMPLER, range(200))
     assert 0.25 <= tried["truncation"].min() < 0.3 < 0.7 < tried["truncation"].max() <= 0.75
     picture = tried["picture"].astype(int)
     steps = np.abs(np.diff(picture, axis=1)).mean()

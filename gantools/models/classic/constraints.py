@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from gantools.core.artifact import Setting
+from gantools.core.sampler import Setting
 from gantools.core.spec import Frozen
 
 Region = tuple[float, float, float, float]

@@ -19,7 +19,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from gantools.core.artifact import NoiseInput, Setting
+from gantools.core.sampler import NoiseInput, Setting
 from gantools.core.spec import Frozen, GraphSpec, TensorSpec
 from gantools.models.classic.constraints import Constraint
 from gantools.models.classic.gaussian import Gaussian, LatentSpace, PixelSpace, Space

@@ -7,7 +7,8 @@ from typing import Literal
 
 from torch import nn
 
-from gantools.core.artifact import ImageOutput, NoiseInput, Sampler, Setting
+from gantools.core.artifact import ImageOutput
+from gantools.core.sampler import NoiseInput, Sampler, Setting
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.models.image.pixels import Pixels
 from gantools.models.model import ExportGraph, Model

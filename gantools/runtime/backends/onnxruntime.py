@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from gantools.core.artifact import GraphFile
-from gantools.core.errors import BackendError, MissingDependencyError
+from gantools.core.errors import BackendError, MissingDependencyError, first_line
 from gantools.core.optional import require
 from gantools.runtime.backends.base import Arrays, Availability, ComputedLayer, OpenOptions, is_arithmetic
 
@@ -46,6 +46,8 @@ class OnnxRuntimeGraph:
             self._settings.intra_op_num_threads = options.threads
         for key, value in options.settings.items():
             self._settings.add_session_config_entry(key, str(value))
+        for axis, size in graph.spec.fixed.items():
+            self._settings.add_free_dimension_override_by_name(axis, size)
         if provider == PROVIDERS["cuda"] and graph.precision == "fp32":
             # On by default, and another precision than fp32: products would have 11 significant bits.
             provider_options["use_tf32"] = 0
@@ -53,7 +55,7 @@ class OnnxRuntimeGraph:
         try:
             self._session: Any = ort.InferenceSession(path, self._settings, providers=self._providers)
         except Exception as err:  # ONNX Runtime raises its own classes, which share no public base
-            raise BackendError(f"ONNX Runtime cannot open '{path.name}': {_first_line(err)}") from err
+            raise BackendError(f"ONNX Runtime cannot open '{path.name}': {first_line(err)}") from err
         if (opened := self._session.get_providers()[0]) != provider:
             raise BackendError(
                 f"asked for device '{options.device}' and ONNX Runtime opened {opened}.",
@@ -101,10 +103,6 @@ def _layers_of(onnx: Any, model: Any) -> list[ComputedLayer]:
         precision = _PRECISIONS.get(found, onnx.TensorProto.DataType.Name(found).lower())
         layers.append(ComputedLayer(node.op_type, precision, node.name, is_arithmetic(node.op_type)))
     return layers
-
-
-def _first_line(err: Exception) -> str:
-    return str(err).strip().splitlines()[0].rstrip(".") + "."
 
 
 class OnnxRuntimeBackend:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from gantools.core.artifact import GraphFile
 from gantools.core.errors import BackendError, MissingDependencyError
 from gantools.core.optional import require
+from gantools.core.spec import TensorSpec
 from gantools.runtime.backends.base import Arrays, Availability, ComputedLayer, OpenOptions, is_arithmetic
 
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8"}
@@ -55,8 +56,12 @@ class OpenVinoGraph:
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", **options.settings}
         if options.threads:
             settings["INFERENCE_NUM_THREADS"] = options.threads
+        fixed = graph.spec.fixed
         try:
-            self._compiled: Any = _core().compile_model(path, "CPU", settings)
+            model = _core().read_model(path)
+            if fixed:
+                model.reshape({tensor.name: _partial(tensor, fixed) for tensor in graph.spec.inputs})
+            self._compiled: Any = _core().compile_model(model, "CPU", settings)
         except RuntimeError as err:
             raise BackendError(f"OpenVINO cannot open '{path.name}': {_last_line(err)}") from err
         self._request: Any = self._compiled.create_infer_request()
@@ -82,6 +87,11 @@ class OpenVinoGraph:
         """Drop the compiled model."""
         self._request = self._compiled = None
         self._outputs = []
+
+
+def _partial(tensor: TensorSpec, fixed: Mapping[str, int]) -> list[int]:
+    """The shape of an input, with -1 for sizes that are free."""
+    return [fixed.get(size, -1) if isinstance(size, str) else size for size in tensor.shape]
 
 
 def _last_line(err: Exception) -> str:

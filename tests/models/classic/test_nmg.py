@@ -172,7 +172,7 @@ def test_the_walk_ships_as_one_scan_that_every_runtime_computes(tmp_path: Path) 
         entry = GraphFile(file=path.name, format="onnx", precision="fp32", spec=graph.spec, backend=backend)
         with Session(path, entry) as session:
             for size in (1, 5, 16):
-                given = trial_inputs(graph.spec.inputs, model.sampler, range(size))
+                given = trial_inputs(graph.spec, model.sampler, range(size))
                 with torch.inference_mode():
                     wanted = graph.module(*(torch.from_numpy(given[tensor.name]) for tensor in graph.spec.inputs))
                 got = session.run(given)

@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from gantools.core.artifact import NoiseInput, Setting
+from gantools.core.sampler import NoiseInput, Setting
 from gantools.core.spec import Frozen, TensorSpec
 from gantools.models.equalized import float32_island
 from gantools.models.image.graphs import image_model, label_input, latent_input
