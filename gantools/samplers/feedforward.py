@@ -41,11 +41,15 @@ def sample(
         if name not in shared and len(array) != len(seeds):
             raise InputMismatchError(f"input '{name}' has {len(array)} rows for {len(seeds)} seeds.")
     rest = [tensor for tensor in session.spec.inputs if tensor.name not in inputs]
+    least = session.spec.axes["batch"].min if "batch" in session.spec.axes else 1
     for start in range(0, len(seeds), batch):
-        part = seeds[start : start + batch]
-        given = {name: array if name in shared else array[start : start + batch] for name, array in inputs.items()}
+        count = min(batch, len(seeds) - start)
+        # A graph that takes no fewer samples makes the last of them several times.
+        places = np.minimum(np.arange(start, start + max(count, least)), start + count - 1)
+        part = [seeds[place] for place in places]
+        given = {name: array if name in shared else array[places] for name, array in inputs.items()}
         outputs = session.run({**inputs_of(rest, sampler, part), **given})
-        yield outputs[session.spec.outputs[0].name]
+        yield outputs[session.spec.outputs[0].name][:count]
 
 
 def inputs_of(

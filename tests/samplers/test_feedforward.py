@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from gantools.core.sampler import NoiseInput, Sampler, Setting
-from gantools.core.spec import TensorSpec
-from gantools.samplers.feedforward import inputs_of
+from gantools.core.spec import AxisRange, TensorSpec
+from gantools.samplers.feedforward import inputs_of, sample
+from tests.zoo import SAMPLER, open_graph, write_onnx
 
 LABEL = TensorSpec(name="label", dtype="int64", shape=("batch",))
 PSI = TensorSpec(name="truncation", dtype="float32", shape=("batch",))
@@ -45,3 +48,12 @@ def test_categories_belong_to_labels_alone_and_a_default_lies_in_its_range() -> 
         NoiseInput(distribution="category", stream=0)
     with pytest.raises(ValidationError, match=r"needs low <= default <= high, got 0\.0, 2\.0, 1\.0"):
         Setting(default=2, low=0, high=1)
+
+
+def test_a_graph_of_one_batch_size_makes_any_number_of_samples(tmp_path: Path) -> None:
+    spec = write_onnx(tmp_path / "g.onnx").with_axis("batch", AxisRange(min=4, opt=4, max=4))
+    with open_graph(tmp_path / "g.onnx", spec) as session:
+        parts = list(sample(session, SAMPLER, range(6), 4, {}))
+        assert [len(part) for part in parts] == [4, 2]
+        (alone,) = sample(session, SAMPLER, [5], 4, {})
+        np.testing.assert_array_equal(alone[0], parts[1][1])
