@@ -16,7 +16,7 @@ def command(
     which: Annotated[str, typer.Option("--checkpoint", help="best, last or a step.")] = "best",
     weights: Annotated[str, typer.Option(help="ema: the averaged generator; raw: the last one.")] = "ema",
     axis: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=MIN:OPT:MAX", help="Limits of a dynamic axis; repeatable.")
+        list[str] | None, typer.Option(metavar="NAME=MIN:OPT:MAX[:STEP]", help="Limits of a dynamic axis; repeatable.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the artifact.")] = None,
     discriminator: Annotated[

@@ -53,9 +53,11 @@ def opened(
                 f"--{given[0]} says something of a foreign .onnx file, and '{path}' is an artifact, which knows.",
                 hint=f"leave --{given[0]} out",
             )
-        return load_artifact(path)
+        return _calibrated(load_artifact(path), said)
 
     def examples(height: int, width: int, channels: int, scale: int | None) -> Images | None:
+        import numpy as np
+
         from gantools.data.photos import open_pairs, open_photos
 
         if said.calibrate is not None:
@@ -68,8 +70,6 @@ def opened(
             return np.stack(pairs.inputs)
         return None
 
-    import numpy as np
-
     options = Adoption(
         input_range=_range(said.input_range, "--input-range"),
         output_range=_range(said.output_range, "--output-range"),
@@ -78,8 +78,16 @@ def opened(
         axes=dict(axes),
     )
     made = adopt(path, options, out.with_name(out.name + SUFFIX), examples=examples, on_event=on_event)
+    _calibrated(made, said)
     say(f"{path} is now the artifact {made.path}")
     return made
+
+
+def _calibrated(artifact: Artifact, said: Said) -> Artifact:
+    """The artifact, if it can use the images that were given."""
+    if said.calibrate is not None and artifact.manifest.sampler.image is None:
+        raise RecipeError("--calibrate gives images, and this generator takes none.", hint="leave --calibrate out")
+    return artifact
 
 
 def yardstick_of(

@@ -31,7 +31,7 @@ def command(
     ] = True,
     device: Annotated[str | None, typer.Option(help="Where it shall run: cpu, cuda or cuda:N.")] = None,
     axis: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=MIN:OPT:MAX", help="Limits of a dynamic axis; repeatable.")
+        list[str] | None, typer.Option(metavar="NAME=MIN:OPT:MAX[:STEP]", help="Limits of a dynamic axis; repeatable.")
     ] = None,
     max_loss: Annotated[
         list[str] | None,

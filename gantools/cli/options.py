@@ -46,10 +46,10 @@ def parse_ints(text: str, option: str) -> list[int]:
 
 
 def parse_axes(texts: list[str]) -> dict[str, AxisRange]:
-    """Read ``["batch=1:16:64"]``.
+    """Read ``["batch=1:16:64"]``, or with a step ``["height=64:256:1024:8"]``.
 
     Raises:
-        RecipeError: Not NAME=MIN:OPT:MAX, or not in order.
+        RecipeError: Not NAME=MIN:OPT:MAX[:STEP], not in order, or no multiples of the step.
     """
     from gantools.core.spec import AxisRange
 
@@ -60,8 +60,8 @@ def parse_axes(texts: list[str]) -> dict[str, AxisRange]:
             axes[name] = AxisRange.parse(limits)
         except ValueError as err:
             raise RecipeError(
-                f"--axis takes NAME=MIN:OPT:MAX with 1 <= MIN <= OPT <= MAX, got '{text}'.",
-                hint="for example --axis batch=1:16:64",
+                f"--axis takes NAME=MIN:OPT:MAX[:STEP] with 1 <= MIN <= OPT <= MAX, got '{text}'.",
+                hint="for example --axis batch=1:16:64, or --axis height=64:256:1024:8 for multiples of 8",
             ) from err
     return axes
 

@@ -46,8 +46,9 @@ class AxisRange(Frozen):
     @classmethod
     def parse(cls, text: str) -> AxisRange:
         """Read ``"1:16:64"`` (min:opt:max), or with a step ``"64:256:1024:8"``."""
-        low, opt, high, *step = (int(part) for part in text.split(":"))
-        return cls(min=low, opt=opt, max=high, step=step[0] if step else 1)
+        numbers = [int(part) for part in text.split(":")]
+        low, opt, high, step = numbers if len(numbers) == 4 else (*numbers, 1)
+        return cls(min=low, opt=opt, max=high, step=step)
 
 
 class TensorSpec(Frozen):

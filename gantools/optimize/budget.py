@@ -14,25 +14,31 @@ from gantools.metrics.pairs import Pictures
 from gantools.optimize.plan import Plan
 from gantools.runtime.session import Session
 from gantools.samplers import SAMPLERS
-from gantools.verify.gate import SEEDS_FROM, Yardstick, check_budgets, quality_losses, raise_if_lost
+from gantools.verify.gate import SEEDS_FROM, Yardstick, check_budgets, needs_features, quality_losses, raise_if_lost
 from gantools.verify.trials import Images, trial_inputs
 
 _MADE_UP = 16  # pictures, where an artifact carries none
 
 
-def check_plan(plan: Plan, yardstick: Yardstick, absent: str | None) -> None:
+def check_plan(plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str | None) -> None:
     """Refuse a budget that cannot be judged, before anything is built.
 
     Args:
         plan: What was asked for.
         yardstick: What it is measured with.
+        sampler: Of the artifact.
         absent: Why the compiled graph cannot be run here; none: it can.
 
     Raises:
         BackendError: The compiled graph cannot be run here, so nothing can be said of its loss.
-        RecipeError: A budget is no number above 0, a metric needs references, or int8 has no budget.
+        RecipeError: A budget is no number above 0, a metric needs references or noise, or int8 has no budget.
         UnknownNameError: No such metric.
     """
+    if sampler.image is not None and (of_sets := [name for name in plan.max_loss if needs_features(name)]):
+        raise RecipeError(
+            f"'{of_sets[0]}' is of a set of samples, and this generator makes an image of each image.",
+            hint="give --max-loss psnr=0.1, ssim=0.01 or levels=1",
+        )
     check_budgets(plan.max_loss, yardstick)
     if plan.precision == "int8" and not plan.max_loss:
         raise RecipeError(

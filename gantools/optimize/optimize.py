@@ -75,8 +75,8 @@ def optimize(
     device = plan.device or target.device
     # On the CPU whatever is missing is an error; a GPU may be elsewhere.
     absent = None if device == "cpu" else unavailable(plan.target, device)
-    check_plan(plan, yardstick, absent)
     manifest = artifact.manifest
+    check_plan(plan, yardstick, manifest.sampler, absent)
     graphs: dict[str, GraphFile] = {}
     parity: list[Parity] = []
     said = list(notes)
@@ -240,8 +240,7 @@ def _judge_compiled(
     artifact: Artifact, name: str, entry: GraphFile, path: Path, plan: Plan, target: Target
 ) -> list[Parity]:
     """Everything that can be tried of the compiled graph, on the device that it is for."""
-    goldens = artifact if name == artifact.manifest.sampler.graph else None
-    report = verify_graph(name, path, entry, artifact, artifact, Where(threads=plan.threads), goldens=goldens)
+    report = verify_graph(name, path, entry, artifact, artifact, Where(threads=plan.threads))
     raise_failures(report.failures, target.hint(plan))
     return [report.parity] if report.parity else []
 

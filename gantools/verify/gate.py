@@ -78,7 +78,7 @@ def check_budgets(budgets: Mapping[str, float], yardstick: Yardstick) -> None:
         if not of_features and PAIR_METRICS.load(name).against_targets and yardstick.pairs is None:
             raise RecipeError(
                 f"the loss of '{name}' needs the images that should be made of images.",
-                hint="give --data FOLDER, of a generator that takes images; others have levels, kid or fid",
+                hint="give --data FOLDER of them; a generator that makes images of noise has levels, kid or fid",
             )
 
 

@@ -143,8 +143,7 @@ def verify(
     for done, name in enumerate(names):
         on_event(Progress("verify", done, len(names), "graphs"))
         path, entry = artifact.graph(name)
-        goldens = artifact if name == artifact.manifest.sampler.graph else None
-        reports.append(verify_graph(name, path, entry, artifact, against, where, goldens=goldens))
+        reports.append(verify_graph(name, path, entry, artifact, against, where))
     on_event(Progress("verify", len(names), len(names), "graphs"))
     verdicts = {report.verdict for report in reports}
     order: tuple[Verdict, ...] = ("failed", "built, not run", "passed")
@@ -164,8 +163,6 @@ def verify_graph(
     sampled: Artifact,
     against: Artifact | None,
     where: Where = Where(),  # noqa: B008 - frozen
-    *,
-    goldens: Artifact | None = None,
 ) -> GraphReport:
     """Try everything that can be tried of one graph here.
 
@@ -173,10 +170,10 @@ def verify_graph(
         name: Its name in the artifact.
         path: Its file.
         entry: Its manifest entry.
-        sampled: An artifact that says how it samples, and carries real images if it takes any.
+        sampled: The artifact that says how it samples, whose golden samples it should give, and that carries real
+            images if it takes any.
         against: Holds the graph of the same name that this one should equal.
         where: Who runs it.
-        goldens: The artifact whose golden samples it should give.
     """
     backend, device = where.backend or entry.backend, where.device or entry.device
     report = GraphReport(graph=name, verdict="passed", backend=backend, device=device, precision=entry.precision)
@@ -200,7 +197,7 @@ def verify_graph(
             update={"verdict": verdict, "not_run": not_run, "attestation": built, "failures": tuple(failures)}
         )
     with session:
-        return _ran(report, session, sampled, against, where, goldens)
+        return _ran(report, session, sampled, against, where)
 
 
 def unavailable(backend: str, device: str) -> str | None:
@@ -215,7 +212,6 @@ def _ran(
     sampled: Artifact,
     against: Artifact | None,
     where: Where,
-    goldens: Artifact | None,
 ) -> GraphReport:
     sampler, examples = sampled.manifest.sampler, examples_of(sampled)
     tolerance = tolerance_of(report.precision)
@@ -235,8 +231,8 @@ def _ran(
     found["attestation"] = attestation = attest(session)
     with _collected(failures):
         check_precision(attestation, report.graph)
-    if goldens is not None and goldens.manifest.goldens is not None:
-        found["goldens"] = difference = _golden_difference(session, sampler, goldens)
+    if report.graph == sampler.graph and sampled.manifest.goldens is not None:
+        found["goldens"] = difference = _golden_difference(session, sampler, sampled)
         with _collected(failures):
             raise_if_far([difference], report.graph, "what its golden samples were made with")
     verdict = "failed" if failures else "passed"

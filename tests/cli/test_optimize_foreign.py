@@ -44,10 +44,12 @@ def test_mistakes_are_told_with_the_option(tmp_path: Path) -> None:
         ((net, "--input-range", "0..1", "--input", "x"), "--input takes NAME=ROLE, got 'x'"),
         ((own, "--output-range", "0..1"), "--output-range says something of a foreign .onnx file"),
         ((net, "--input-range", "0..1", "--max-loss", "psnr=1"), "the loss of 'psnr' needs the images that should be"),
+        ((net, "--input-range", "0..1", "--max-loss", "is=1"), "'is' is of a set of samples, and this generator makes"),
+        ((own, "--calibrate", tmp_path), "--calibrate gives images, and this generator takes none"),
     ]
     for arguments, words in cases:
         done = gantools("optimize", *arguments, *out)
         assert done.returncode == 2, done.stderr
         assert words in " ".join(done.stderr.split()), done.stderr
-    assert len(cases) == 5
+    assert len(cases) == 7
     assert not (tmp_path / "out").exists()

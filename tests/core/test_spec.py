@@ -30,6 +30,15 @@ def test_concrete_shapes_follow_the_sizes() -> None:
     assert spec.with_axis("batch", AxisRange.parse("1:8:64")).axes["batch"].max == 64
 
 
+def test_an_axis_may_have_a_step_and_its_tuned_sizes_are_multiples() -> None:
+    limits = AxisRange.parse("64:256:1000:8")
+    assert (limits.min, limits.opt, limits.max, limits.step) == (64, 256, 1000, 8)
+    assert [limits.clamped(size) for size in (1, 99, 2000)] == [64, 96, 1000]
+    for text in ("64:250:1000:8", "60:64:128:8", "1:2", "1:2:3:1:1"):
+        with pytest.raises(ValueError, match=r"multiples of step|unpack"):
+            AxisRange.parse(text)
+
+
 def test_specs_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         BATCH.min = 2

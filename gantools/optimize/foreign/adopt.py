@@ -81,6 +81,7 @@ def adopt(
         ParityError: The artifact does not compute what the file does. Nothing is written.
     """
     model, interface = _read(path, options)
+    _check_output(model.graph, options)
     original = Original(path, interface, options)
     inputs = GraphSpec(inputs=interface.inputs, outputs=(), axes=axes_of(interface, options))
     inputs, scale = sized(original, inputs, interface, options)
@@ -186,12 +187,20 @@ def _constants(graph: ir.Graph) -> list[ir.TensorProtocol]:
     return [value.const_value for value in graph.initializers.values() if value.const_value is not None]
 
 
+def _check_output(graph: ir.Graph, options: Adoption) -> None:
+    """Refuse an output that was asked for and cannot be an image, before anything is run."""
+    values = {str(value.name): value for value in graph.outputs}
+    if options.output is not None and options.output not in values:
+        raise unknown_name("output of this graph", options.output, list(values))
+    chosen = values.get(options.output or "")
+    if chosen is not None and chosen.shape is not None and chosen.shape.rank() != 4:
+        port_of(chosen, tuple(size if isinstance(size, int) else str(size.value) for size in chosen.shape))
+
+
 def _image_of(graph: ir.Graph, shapes: dict[str, tuple[int, ...]], options: Adoption) -> Port:
     """The output that is an image, with the sizes it has been seen to have."""
     values = {str(value.name): value for value in graph.outputs}
     if options.output is not None:
-        if options.output not in values:
-            raise unknown_name("output of this graph", options.output, list(values))
         return port_of(values[options.output], shapes[options.output])
     for name, value in values.items():
         try:

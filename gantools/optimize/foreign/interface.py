@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -30,7 +30,7 @@ class Adoption(Frozen):
     """What a foreign file does not say of itself.
 
     Attributes:
-        input_range: Values of black and white in the images it takes; none: it takes none.
+        input_range: Values of black and white in the images it takes; none: it takes none, or bytes.
         output_range: Values of black and white in the images it makes; none: as ``input_range``, or -1 and 1.
         roles: Input -> what it is, where its shape and type do not tell: see ``interface_of``.
         output: The output that is the image; none: the first that may be one.
@@ -137,13 +137,20 @@ def interface_of(graph: ir.Graph, options: Adoption) -> Interface:
             f"inputs {', '.join(repr(one.name) for one in images)} are all images, and one is all that is understood.",
             hint=f"say what the others are: --input {images[1].name}=normal",
         )
-    if images and options.input_range is None:
+    if images and options.input_range is None and images[0].dtype != ir.DataType.UINT8:
         raise RecipeError(
             f"input '{images[0].name}' is an image, and the file does not say in which range.",
             hint=f"give --input-range 0..1 (or -1..1, or 0..255); if it is noise, --input {images[0].name}=normal",
         )
     axes = dict.fromkeys(size for tensor in inputs for size in tensor.shape if isinstance(size, str))
     return Interface(tuple(inputs), images[0] if images else None, noise, settings, tuple(axes))
+
+
+def is_channels_last(shape: Sequence[int | str | None]) -> bool | None:
+    """Whether images of this shape are NHWC; False: NCHW; None: they are no images of 1 or 3 channels."""
+    if len(shape) != 4 or (shape[1] not in (1, 3) and shape[3] not in (1, 3)):
+        return None
+    return shape[1] not in (1, 3)
 
 
 def port_of(value: ir.Value, shape: tuple[int | str, ...]) -> Port:
@@ -156,8 +163,8 @@ def port_of(value: ir.Value, shape: tuple[int | str, ...]) -> Port:
     Raises:
         RecipeError: It is none.
     """
-    channels_last = len(shape) == 4 and shape[1] not in (1, 3) and shape[3] in (1, 3)
-    if len(shape) != 4 or shape[3 if channels_last else 1] not in (1, 3) or value.dtype not in _PIXELS:
+    channels_last = is_channels_last(shape)
+    if channels_last is None or value.dtype not in _PIXELS:
         raise RecipeError(
             f"'{value.name}' is {_type(value)} {_text(shape)}, which is no image: of rank 4, with 1 or 3 channels.",
             hint="see its inputs and outputs in a viewer such as netron",
@@ -169,10 +176,9 @@ def port_of(value: ir.Value, shape: tuple[int | str, ...]) -> Port:
 
 def _guessed(value: ir.Value) -> str:
     sizes = _sizes(value)
-    if value.dtype in _PIXELS and len(sizes) == 4:
-        inner = sizes[2:] if sizes[1] in (1, 3) else sizes[1:3] if sizes[3] in (1, 3) else (1, 1)
-        if 1 not in inner:
-            return "image"
+    last = is_channels_last(sizes)
+    if value.dtype in _PIXELS and last is not None and 1 not in (sizes[1:3] if last else sizes[2:]):
+        return "image"
     if value.dtype not in _FLOATS:
         raise RecipeError(
             f"what input '{value.name}', {_type(value)} {_text(sizes)}, is cannot be told from its type.",
@@ -202,8 +208,11 @@ def _sizes(value: ir.Value) -> tuple[int | str | None, ...]:
 def _named_axes(value: ir.Value) -> tuple[int | str, ...]:
     """Sizes of an image, with ``batch``, ``height`` and ``width`` for those that are dynamic."""
     sizes = _sizes(value)
-    last = len(sizes) == 4 and sizes[1] not in (1, 3)
-    names = ("batch", "height", "width", "channels") if last else ("batch", "channels", "height", "width")
+    names = (
+        ("batch", "height", "width", "channels")
+        if is_channels_last(sizes)
+        else ("batch", "channels", "height", "width")
+    )
     return tuple(size if isinstance(size, int) else name for size, name in zip(sizes, names, strict=False))
 
 

@@ -6,7 +6,7 @@ from gantools.core.errors import ArtifactError, RecipeError
 from gantools.core.registry import unknown_name
 from gantools.core.sampler import Sampler
 from gantools.core.spec import AxisRange, GraphSpec
-from gantools.optimize.foreign.interface import DEFAULT_AXES, IMAGE_AXES, Adoption, Interface
+from gantools.optimize.foreign.interface import DEFAULT_AXES, IMAGE_AXES, Adoption, Interface, is_channels_last
 from gantools.optimize.foreign.original import Original
 from gantools.verify.trials import trial_inputs
 
@@ -42,7 +42,7 @@ def sized(original: Original, spec: GraphSpec, interface: Interface, options: Ad
     """The limits of height and width that the graph really has, and by how much it enlarges an image.
 
     Raises:
-        ArtifactError: No size that was tried can be run, or the result is no whole multiple.
+        ArtifactError: No size that was tried or given can be run, or the result is no whole multiple.
     """
     image = interface.image
     if image is None:
@@ -56,10 +56,10 @@ def sized(original: Original, spec: GraphSpec, interface: Interface, options: Ad
             problems.append(shapes)
             return None
         high, wide = given[image.name].shape[1:3]
-        for shape in shapes.values():
-            if len(shape) != 4:
+        for name, shape in shapes.items():
+            last = is_channels_last(shape)
+            if last is None or options.output not in (None, name):
                 continue
-            last = shape[3] in (1, 3) and shape[1] not in (1, 3)
             down, across = shape[1:3] if last else shape[2:]
             if down % high == 0 and across % wide == 0 and down // high == across // wide:
                 return int(down // high)
@@ -74,7 +74,10 @@ def sized(original: Original, spec: GraphSpec, interface: Interface, options: Ad
     opt = {"height": 1, "width": 1} | spec.sizes("opt")
     asked = [axis for axis in IMAGE_AXES if axis in spec.axes and axis not in options.axes]
     if not asked:
-        return spec, scale_at(opt["height"], opt["width"])
+        scale = scale_at(opt["height"], opt["width"])
+        if scale is None and not set(IMAGE_AXES).isdisjoint(spec.axes):
+            raise ArtifactError(f"the sizes given by --axis do not fit: {problems[-1]}", hint="give others")
+        return spec, scale
     for step in _STEPS:
         if scale := tried(_PROBED + step, _PROBED + 3 * step):
             break

@@ -45,7 +45,7 @@ def apply(model: ir.Model, islands: Collection[str] = (), inputs: Iterable[Array
     Args:
         model: Fp32; not changed.
         islands: Names of nodes that stay float32.
-        inputs: Real inputs, to see how large activations become.
+        inputs: Real inputs, to see how large activations become; at least one.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.
@@ -53,7 +53,7 @@ def apply(model: ir.Model, islands: Collection[str] = (), inputs: Iterable[Array
     chosen = [str(node.name) for node in products(model) if node.name not in islands]
     given = list(inputs)
     few = given[:_FEW]
-    if not chosen or not given:
+    if not chosen:
         return model
     with tempfile.TemporaryDirectory() as folder, _silence():
         source = Path(folder) / "source.onnx"

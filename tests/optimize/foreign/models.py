@@ -87,6 +87,47 @@ def halving(path: Path) -> Path:
     return _write(path, nodes, weights, [_float("x", ["n", 3, "h", "w"])], [_float("y", ["n", 3, "H", "W"])], 18)
 
 
+def detailed(path: Path) -> Path:
+    """Features of 6 channels and of 3, as large as the input, before the image, which is twice as large."""
+    model = onnx.load(enlarger(path))
+    model.graph.node.insert(0, helper.make_node("Relu", ["x"], ["colours"]))
+    model.graph.node.append(helper.make_node("Concat", ["x", "colours"], ["features"], axis=1))
+    model.graph.output.insert(0, _float("colours", ["n", 3, "h", "w"]))
+    model.graph.output.insert(0, _float("features", ["n", 6, "h", "w"]))
+    onnx.save(model, path)
+    return path
+
+
+def blended(path: Path) -> Path:
+    """Two images of one size."""
+    nodes = [helper.make_node("Add", ["a", "b"], ["y"])]
+    ins = [_float(name, ["n", 3, "h", "w"]) for name in "ab"]
+    return _write(path, nodes, {}, ins, [_float("y", ["n", 3, "h", "w"])], 17)
+
+
+def shrinking(path: Path) -> Path:
+    """Images that come out half as large."""
+    nodes = [helper.make_node("AveragePool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2])]
+    return _write(path, nodes, {}, [_float("x", ["n", 3, "h", "w"])], [_float("y", ["n", 3, "H", "W"])], 17)
+
+
+def spoken(path: Path) -> Path:
+    """Noise of a length that is free."""
+    nodes = [
+        helper.make_node("ReduceMean", ["z"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["mean", "flat"], ["y"]),
+    ]
+    flat = np.ones((1, 3, 8, 8), np.float32)
+    return _write(path, nodes, {"flat": flat}, [_float("z", ["n", "t", 1, 1])], [_float("y", ["n", 3, 8, 8])], 13)
+
+
+def of_bytes(path: Path) -> Path:
+    """Bytes in and out, whose range needs no word."""
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    x, y = (_float(name, [1, "h", "w", 3], TensorProto.UINT8) for name in "xy")
+    return _write(path, nodes, {}, [x], [y], 17)
+
+
 def write_photos(folder: Path, count: int = 6, size: tuple[int, int] = (40, 56)) -> Path:
     """Smooth pictures with an edge each."""
     from PIL import Image

@@ -26,7 +26,17 @@ from gantools.optimize.foreign.adopt import adopt, is_foreign
 from gantools.optimize.foreign.interface import Adoption
 from gantools.optimize.foreign.wrap import wrapped
 from gantools.samplers import open_artifact
-from tests.optimize.foreign.models import enlarger, generator, halving, styled
+from tests.optimize.foreign.models import (
+    blended,
+    detailed,
+    enlarger,
+    generator,
+    halving,
+    of_bytes,
+    shrinking,
+    spoken,
+    styled,
+)
 from tests.zoo import make_artifact
 
 UNIT = Adoption(input_range=(0, 1))
@@ -105,6 +115,21 @@ def test_the_step_of_a_network_that_halves_is_found(tmp_path: Path) -> None:
     assert (limits.min, limits.step) == (16, 16)
     with open_artifact(made.path) as opened, pytest.raises(InputMismatchError, match="takes multiples of 16"):
         opened.sample([0], inputs={"x": np.zeros((1, 24, 32, 3), np.uint8)})
+
+
+def test_the_size_is_that_of_the_output_that_was_asked_for(tmp_path: Path) -> None:
+    net = detailed(tmp_path / "net.onnx")
+    whole = adopt(net, said(output="y"), tmp_path / "a")
+    assert (shape_of(whole), whole.manifest.output.scale) == (("batch", "2*height", "2*width", 3), 2)
+    first = adopt(net, UNIT, tmp_path / "b")
+    assert (shape_of(first), first.manifest.output.scale) == (("batch", "height", "width", 3), 1)
+
+
+def test_bytes_need_no_range(tmp_path: Path) -> None:
+    made = adopt(of_bytes(tmp_path / "net.onnx"), Adoption(), tmp_path / "art")
+    image = np.random.default_rng(0).integers(0, 256, (1, 20, 18, 3), np.uint8)
+    with open_artifact(made.path) as opened:
+        np.testing.assert_array_equal(opened.sample([0], inputs={"x": image}), image)
 
 
 def test_limits_that_the_user_gives_stay(tmp_path: Path) -> None:
@@ -217,6 +242,7 @@ def _vector(path: Path) -> Path:
     return path
 
 
+EVEN = AxisRange(min=16, opt=32, max=64)
 LIMITS = AxisRange(min=1, opt=1, max=2)
 
 
@@ -235,6 +261,10 @@ REFUSED: list[tuple[Callable[[Path], Path], Adoption, type[GantoolsError], str]]
     (_half, UNIT, ArtifactError, "is in float16 already, and optimize starts from float32"),
     (_vector, Adoption(), ArtifactError, "no output is an image, of rank 4 with 1 or 3 channels: 'y' \\(1, 7\\)"),
     (styled, Adoption(input_range=(0, 255), output="used"), RecipeError, "'used' is float \\(4\\), which is no image"),
+    (blended, UNIT, ArtifactError, "inputs 'a', 'b' are all images, and one is all that is understood"),
+    (shrinking, UNIT, ArtifactError, "no size of image that was tried fits: it makes \\(1, 3, 96, 160\\) of 192x320"),
+    (shrinking, said(axes={"height": EVEN, "width": EVEN}), ArtifactError, "the sizes given by --axis do not fit"),
+    (spoken, Adoption(), RecipeError, "axis 't' is dynamic, and no limits are known"),
     (lambda path: generator(path, batch=4), Adoption(), ArtifactError, "makes 4 images at once, always"),
 ]  # fmt: skip
 
