@@ -52,55 +52,63 @@ def check_plan(plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str |
         )
 
 
-def hold(
-    source: Session,
-    final: Session,
-    sampler: Sampler,
-    plan: Plan,
-    yardstick: Yardstick,
-    *,
-    examples: Images | None = None,
-    rewritten: Callable[[], Session] | None,
-    on_event: OnEvent = ignore,
-) -> tuple[QualityLoss, ...]:
-    """Measure every loss of the plan's budget.
+class Judge:
+    """Measures what graphs lose against a source, whose samples are made once.
 
     Args:
-        source: The graph that was optimized.
-        final: What became of it.
-        sampler: How seeds become inputs of both.
+        source: The graph that is optimized.
+        sampler: How seeds become inputs.
         plan: With the budgets.
-        yardstick: What they are measured with.
+        yardstick: What losses are measured with.
         examples: Real images, for graphs that take them, where the yardstick has no pairs.
-        rewritten: Opens the graph as it was after the rewrites and before its precision changed; asked only where a
-            budget is broken, to know by which of the two. None: it was not rewritten.
         on_event: Who watches.
-
-    Raises:
-        QualityError: A loss is not within its budget for certain.
     """
-    pictures = None if sampler.image is None else _pictures(source, sampler, yardstick, examples)
-    count = plan.samples if pictures is None else min(len(pictures), plan.samples)
-    seeds = range(SEEDS_FROM, SEEDS_FROM + count)
-    before = _samples(source, sampler, seeds, pictures)
 
-    def losses_of(session: Session) -> tuple[QualityLoss, ...]:
+    def __init__(
+        self,
+        source: Session,
+        sampler: Sampler,
+        plan: Plan,
+        yardstick: Yardstick,
+        *,
+        examples: Images | None = None,
+        on_event: OnEvent = ignore,
+    ) -> None:
+        self._sampler, self._plan, self._yardstick, self._on_event = sampler, plan, yardstick, on_event
+        self._pictures = None if sampler.image is None else _pictures(source, sampler, yardstick, examples)
+        count = plan.samples if self._pictures is None else min(len(self._pictures), plan.samples)
+        self._seeds = range(SEEDS_FROM, SEEDS_FROM + count)
+        self._before = _samples(source, sampler, self._seeds, self._pictures)
+
+    def losses(self, session: Session) -> tuple[QualityLoss, ...]:
+        """Every loss of the plan's budget, within it or not."""
         return quality_losses(
-            before,
-            _samples(session, sampler, seeds, pictures),
-            plan.max_loss,
-            seeds=f"{seeds.start}-{seeds.stop - 1}",
-            yardstick=yardstick,
-            on_event=on_event,
+            self._before,
+            _samples(session, self._sampler, self._seeds, self._pictures),
+            self._plan.max_loss,
+            seeds=f"{self._seeds.start}-{self._seeds.stop - 1}",
+            yardstick=self._yardstick,
+            on_event=self._on_event,
         )
 
-    losses = losses_of(final)
-    if not all(loss.ok for loss in losses):
-        if rewritten is not None:
-            with rewritten() as halfway:
-                raise_if_lost(losses_of(halfway), "rewriting")
-        raise_if_lost(losses, f"the precision {plan.precision} on {plan.target}")
-    return losses
+    def hold(self, final: Session, rewritten: Callable[[], Session] | None) -> tuple[QualityLoss, ...]:
+        """Measure every loss of a graph, and refuse it where one may be larger than its budget.
+
+        Args:
+            final: What became of the source.
+            rewritten: Opens the graph as it was after the rewrites and before its precision changed; asked only where
+                a budget is broken, to know by which of the two. None: it was not rewritten.
+
+        Raises:
+            QualityError: A loss is not within its budget for certain.
+        """
+        losses = self.losses(final)
+        if not all(loss.ok for loss in losses):
+            if rewritten is not None:
+                with rewritten() as halfway:
+                    raise_if_lost(self.losses(halfway), "rewriting")
+            raise_if_lost(losses, f"the precision {self._plan.precision} on {self._plan.target}")
+        return losses
 
 
 def _pictures(session: Session, sampler: Sampler, yardstick: Yardstick, examples: Images | None) -> Pictures:

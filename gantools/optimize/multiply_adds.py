@@ -18,10 +18,11 @@ def multiply_adds(graph: ir.Graph) -> int:
     Raises:
         ValueError: The shape of a value that matters is not known.
     """
-    return sum(_of_node(node) for node in graph.all_nodes())
+    return sum(of_node(node) for node in graph.all_nodes())
 
 
-def _of_node(node: ir.Node) -> int:
+def of_node(node: ir.Node) -> int:
+    """Those of one node; 0 for all other operations."""
     if is_op(node, "Conv"):
         return prod(_shape(node.outputs[0])) * prod(_shape(node.inputs[1])[1:])
     if is_op(node, "ConvTranspose"):

@@ -7,36 +7,34 @@ kept: the parent and the step's options make it again, bit for bit.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
-from gantools.core.artifact import MANIFEST, METADATA_KEY, Artifact, GraphFile, load_artifact, seal
+from gantools.core.artifact import MANIFEST, Artifact, GraphFile, load_artifact, seal
 from gantools.core.atomic import staged_folder
-from gantools.core.errors import ArtifactError, BackendError, ParityError, PrecisionError, QualityError
+from gantools.core.errors import BackendError, ParityError, PrecisionError, QualityError
 from gantools.core.events import Note, OnEvent, Progress, ignore
-from gantools.core.optional import installed_versions, require
+from gantools.core.optional import installed_versions
 from gantools.core.proof import Parity, QualityLoss, Step
-from gantools.core.registry import unknown_name
-from gantools.optimize.budget import check_plan, hold
-from gantools.optimize.forms import Forms, rewritten
-from gantools.optimize.passes import PASSES
+from gantools.optimize.budget import Judge, check_plan
 from gantools.optimize.plan import Plan
-from gantools.optimize.race import Runtime
-from gantools.optimize.ranges import islands_of
+from gantools.optimize.sparing import spared
 from gantools.optimize.targets import TARGETS, Target
+from gantools.optimize.typed import Draft
 from gantools.runtime.session import Session, Where
 from gantools.verify.attest import attest_build, check_precision
 from gantools.verify.gate import Yardstick
 from gantools.verify.parity import check
 from gantools.verify.report import open_reference, raise_failures, unavailable, verify_graph
 from gantools.verify.tolerances import tolerance_of
-from gantools.verify.trials import examples_of, trial_inputs
+from gantools.verify.trials import examples_of
 
 # Who can tell on a CPU what a precision costs, for graphs that are compiled for another device.
 _STAND_INS = {"fp32": "onnxruntime", "fp16": "onnxruntime", "bf16": "openvino", "int8": "onnxruntime"}
-CALIBRATED = 64  # seeds whose values are looked at, to know what a precision has to hold
-_CALIBRATED_EDGE = 96  # pixels, where the size of images is free: pieces show the same values as whole ones
 _DISTRIBUTIONS = ("onnx", "onnx-ir", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "tensorrt-rtx")
 
 
@@ -77,15 +75,18 @@ def optimize(
     absent = None if device == "cpu" else unavailable(plan.target, device)
     manifest = artifact.manifest
     check_plan(plan, yardstick, manifest.sampler, absent)
+    if plan.precision == "int8" and plan.rest is None:
+        plan = plan.model_copy(update={"rest": target.rest()})
+    making = _Making(artifact, plan, target, yardstick, on_event)
     graphs: dict[str, GraphFile] = {}
     parity: list[Parity] = []
     said = list(notes)
-    forms: dict[str, Forms] = {}
     with staged_folder(out, marker=MANIFEST) as folder:
+        making.choose_islands(absent)
         for done, name in enumerate(manifest.graphs):
             on_event(Progress("optimize", done, len(manifest.graphs), "graphs"))
             typed = folder / f"{name}.onnx"
-            entry, forms[name] = _write_typed(artifact, name, plan, device, typed, on_event)
+            entry = making.draft(name).write(typed, making.islands[name])
             if absent:
                 parity += _judge_typed(artifact, name, entry, typed, plan)
             graphs[name] = entry = target.compile(typed, entry, plan)
@@ -102,11 +103,12 @@ def optimize(
             said.append(
                 f"compiled for device '{device}' and not run: {absent} The graphs in {plan.precision} were {stand_in}."
             )
-        losses = _hold(artifact, graphs, folder, plan, forms, yardstick, on_event) if plan.max_loss else ()
+        losses = making.hold(folder, graphs) if plan.max_loss else ()
         for kept in (manifest.goldens, manifest.examples):
             if kept:
                 shutil.copyfile(artifact.folder / kept.file, folder / kept.file)
-        options = plan.model_copy(update={"forms": forms}).model_dump(mode="json")
+        found = {"forms": {name: draft.forms for name, draft in making.drafts.items()}, "islands": making.islands}
+        options = plan.model_copy(update=found).model_dump(mode="json")
         step = Step(
             stage="optimize",
             options=options,
@@ -147,93 +149,78 @@ def optimize_or_fall_back(
     return optimize(artifact, exact, out, on_event, yardstick=yardstick, notes=(note,))
 
 
-def _hold(
-    artifact: Artifact,
-    graphs: dict[str, GraphFile],
-    folder: Path,
-    plan: Plan,
-    forms: dict[str, Forms],
-    yardstick: Yardstick,
-    on_event: OnEvent,
-) -> tuple[QualityLoss, ...]:
-    """Hold the graph that applications run to the plan's budget."""
-    name = artifact.manifest.sampler.graph
-    exact = plan.model_copy(update={"precision": "fp32", "target": "onnxruntime", "device": None, "forms": forms})
-    where = Where(threads=plan.threads)
-    with (
-        tempfile.TemporaryDirectory() as aside,
-        open_reference(artifact, name, plan.threads) as source,
-        Session(folder / graphs[name].file, graphs[name], where) as final,
-    ):
+class _Making:
+    """One optimization on its way: what all of its graphs share."""
 
-        def rewritten() -> Session:
-            path = Path(aside) / "rewritten.onnx"
-            entry, _ = _write_typed(artifact, name, exact, "cpu", path, on_event)
-            return Session(path, entry, where)
+    def __init__(self, artifact: Artifact, plan: Plan, target: Target, yardstick: Yardstick, on_event: OnEvent) -> None:
+        self.artifact, self.plan, self.target, self.on_event = artifact, plan, target, on_event
+        self.device = plan.device or target.device
+        self.yardstick = yardstick
+        self.where = Where(threads=plan.threads)
+        self.drafts: dict[str, Draft] = {}
+        self.islands: dict[str, tuple[str, ...]] = {}
 
-        halfway = rewritten if forms[name] else None
-        return hold(
-            source,
-            final,
-            artifact.manifest.sampler,
-            plan,
-            yardstick,
-            examples=examples_of(artifact),
-            rewritten=halfway,
-            on_event=on_event,
+    def draft(self, name: str) -> Draft:
+        """The rewritten graph; rewritten on first use."""
+        if name not in self.drafts:
+            self.drafts[name] = Draft(self.artifact, name, self.plan, self.device, self.on_event)
+        return self.drafts[name]
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Of the graph that applications run."""
+        sampler = self.artifact.manifest.sampler
+        with open_reference(self.artifact, sampler.graph, self.plan.threads) as source:
+            examples = examples_of(self.artifact)
+            return Judge(source, sampler, self.plan, self.yardstick, examples=examples, on_event=self.on_event)
+
+    def choose_islands(self, absent: str | None) -> None:
+        """Find what every graph leaves in a float."""
+        main = self.artifact.manifest.sampler.graph
+        for name in sorted(self.artifact.manifest.graphs, key=lambda name: name != main):
+            draft, known = self.draft(name), (self.plan.islands or {}).get(name)
+            if known is not None:
+                self.islands[name] = known
+            elif self.plan.precision != "int8" or absent or not draft.products:
+                self.islands[name] = draft.islands()
+            elif name == main:
+                self.islands[name] = spared(draft, self._losses, self.on_event)
+            elif len(draft.products) == len(self.draft(main).products):  # the same network with another end
+                spare = [one in self.islands[main] for one in self.draft(main).products]
+                self.islands[name] = tuple(itertools.compress(draft.products, spare))
+            else:
+                self.islands[name] = draft.islands()
+            if left := self.islands[name]:
+                rest = self.plan.rest or "fp32"
+                text = f"graph '{name}': {len(left)} nodes stay in {rest}, see its islands in the manifest"
+                self.on_event(Note(text))
+
+    def _losses(self, islands: Collection[str]) -> Sequence[QualityLoss]:
+        """What the main graph would lose with these islands."""
+        name = self.artifact.manifest.sampler.graph
+        with tempfile.TemporaryDirectory() as aside:
+            path = Path(aside) / f"{name}.onnx"
+            entry = self.target.compile(path, self.draft(name).write(path, islands), self.plan)
+            with Session(Path(aside) / entry.file, entry, self.where) as session:
+                return self.judge.losses(session)
+
+    def hold(self, folder: Path, graphs: Mapping[str, GraphFile]) -> tuple[QualityLoss, ...]:
+        """Hold the graph that applications run to the plan's budget."""
+        name = self.artifact.manifest.sampler.graph
+        forms = {name: self.draft(name).forms}
+        exact = self.plan.model_copy(
+            update={"precision": "fp32", "target": "onnxruntime", "device": None, "forms": forms}
         )
+        with (
+            tempfile.TemporaryDirectory() as aside,
+            Session(folder / graphs[name].file, graphs[name], self.where) as final,
+        ):
 
+            def rewritten() -> Session:
+                path = Path(aside) / "rewritten.onnx"
+                return Session(path, Draft(self.artifact, name, exact, "cpu").write(path), self.where)
 
-def _write_typed(
-    artifact: Artifact, name: str, plan: Plan, device: str, typed: Path, on_event: OnEvent
-) -> tuple[GraphFile, Forms]:
-    """Rewrite, apply the precision's pass, and write the ONNX file; returns its entry and which forms it has."""
-    onnx = require("onnx", extra="optimize", why="to check the typed graph")
-    ir = require("onnx_ir", extra="optimize", why="to change a graph's precision")
-    path, entry = artifact.graph(name)
-    if entry.format != "onnx" or entry.precision not in ("fp32", plan.precision):
-        raise ArtifactError(
-            f"graph '{name}' of '{artifact.path}' is {entry.precision} {entry.format}, optimize starts from fp32 onnx.",
-            hint="give the artifact that 'gantools export' wrote",
-        )
-    spec = entry.spec
-    for axis, limits in plan.axes.items():
-        if axis not in spec.axes:
-            raise unknown_name("axis of this graph", axis, list(spec.axes))
-        spec = spec.with_axis(axis, limits)
-    model = ir.load(path)
-    ir.external_data.load_to_model(model)
-    model.metadata_props.pop(METADATA_KEY, None)
-    forms: Forms = {}
-    if plan.rewrite != "off" and entry.precision == "fp32":
-        model, forms = rewritten(
-            model,
-            spec,
-            Runtime(plan.target, device, plan.precision, plan.threads),
-            (plan.forms or {}).get(name),
-            on_event,
-        )
-    islands: tuple[str, ...] = ()
-    if plan.precision in PASSES and entry.precision == "fp32":
-        sampler, batch = artifact.manifest.sampler, spec.sizes("min").get("batch", 1)
-        examples = examples_of(artifact)
-        # What an image says of the values in a network, thousands of its pixels have said.
-        count = CALIBRATED if sampler.image is None else min(CALIBRATED, 16 if examples is None else len(examples))
-        sizes = {axis: limits.clamped(_CALIBRATED_EDGE) for axis, limits in spec.axes.items() if axis != "batch"}
-        trials = [
-            trial_inputs(spec, sampler, range(seed, seed + batch), sizes=sizes, examples=examples)
-            for seed in range(0, count, batch)
-        ]
-        islands = islands_of(model, plan.precision, trials)
-        if islands:
-            on_event(Note(f"graph '{name}': {len(islands)} nodes stay in fp32, see its islands in the manifest"))
-        model = PASSES.load(plan.precision)(model, islands, trials)
-    ir.save(model, typed)
-    onnx.checker.check_model(typed, full_check=True)
-    made = GraphFile(
-        file=typed.name, format="onnx", precision=plan.precision, spec=spec, device=device, islands=islands
-    )
-    return made, forms
+            return self.judge.hold(final, rewritten if forms[name] else None)
 
 
 def _judge_compiled(

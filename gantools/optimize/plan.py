@@ -11,6 +11,7 @@ from gantools.core.errors import RecipeError
 from gantools.core.spec import AxisRange, Frozen
 
 PlanPrecision = Literal["fp32", "fp16", "bf16", "int8"]
+Rest = Literal["fp32", "bf16"]
 
 
 class Plan(Frozen):
@@ -22,6 +23,8 @@ class Plan(Frozen):
         rewrite: ``measured``: exact rewrites, each site in the form that is fastest where the graph will run, or that
             has the fewest products where that cannot be measured here; ``off``: none.
         forms: Graph -> rewrite -> site -> form, to make again what was measured before; none: measure.
+        islands: Graph -> nodes that do not get the precision, to make again what was measured before; none: measure.
+        rest: What an int8 graph computes its islands in; none: the target's choice.
         device: Where they are meant to run; none: the target's own.
         axes: Other limits for named axes; an engine is tuned for ``opt``.
         compute_capabilities: NVIDIA compute capabilities to compile for, such as ``8.9``; none: the compiler's default.
@@ -35,6 +38,8 @@ class Plan(Frozen):
     precision: PlanPrecision = "fp32"
     rewrite: Literal["measured", "off"] = "measured"
     forms: dict[str, dict[str, dict[str, str]]] | None = None
+    islands: dict[str, tuple[str, ...]] | None = None
+    rest: Rest | None = None
     device: str | None = None
     axes: dict[str, AxisRange] = {}
     compute_capabilities: tuple[str, ...] = ()

@@ -50,6 +50,8 @@ REPORT = "search.json"
 EXPORTED = "as exported"
 REASONS = (BackendError, MissingDependencyError, ParityError, PrecisionError, QualityError)
 """What puts a candidate out. Any other error is the user's or the disk's, and ends the search."""
+_MEASURED = {"forms", "islands", "rest"}
+"""What ``optimize`` finds out and puts into the options of its step."""
 _PLAN = BenchPlan(batches=(1,), min_calls=300, max_seconds=3.0, rounds=20)
 
 
@@ -177,10 +179,10 @@ def candidate_plans(plan: Plan, on_event: OnEvent = ignore) -> dict[str, Plan]:
 
 def _made(artifact: Artifact, plan: Plan, folder: Path, on_event: OnEvent, yardstick: Yardstick) -> Artifact:
     """The candidate, from an earlier search that was stopped or anew."""
-    wanted = plan.model_dump(mode="json", exclude={"forms"})
+    wanted = plan.model_dump(mode="json", exclude=_MEASURED)
     try:
         found = load_artifact(folder)
-        options = {name: value for name, value in found.manifest.steps[-1].options.items() if name != "forms"}
+        options = {name: value for name, value in found.manifest.steps[-1].options.items() if name not in _MEASURED}
         judged = all(_is_of(loss, yardstick) for loss in found.manifest.steps[-1].losses)
         if found.manifest.parent == artifact.digest and options == wanted and judged:
             return found

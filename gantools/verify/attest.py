@@ -16,6 +16,7 @@ from gantools.core.spec import Frozen
 from gantools.runtime.session import Session
 
 _MOST_NAMED = 5
+_OF_ISLANDS = {"fp32", "bf16"}
 
 
 class Attestation(Frozen):
@@ -60,7 +61,9 @@ def attest(session: Session) -> Attestation:
     ]
     # A runtime may rename what it rearranges (OpenVINO does); then at least no more layers than there are islands.
     counts = Counter(layer.precision for layer in layers)
-    if {layer.precision for layer in strange} == {"fp32"} and counts["fp32"] <= len(islands):
+    if {layer.precision for layer in strange} <= _OF_ISLANDS and sum(counts[one] for one in _OF_ISLANDS) <= len(
+        islands
+    ):
         strange = []
     return Attestation(
         asked=asked,
@@ -88,7 +91,7 @@ def attest_build(graph: GraphFile) -> Attestation | None:
         deviating=tuple(
             f"{count} layers ({precision})"
             for precision, count in counts.items()
-            if precision != graph.precision and not (precision == "fp32" and count <= len(graph.islands))
+            if precision != graph.precision and not (precision in _OF_ISLANDS and count <= len(graph.islands))
         ),
         islands=graph.islands,
     )

@@ -1,6 +1,6 @@
 """An optimization within a quality budget: defects break it, sound rebuilds do not, and the step is named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +8,14 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from gantools.core.artifact import Artifact
+from gantools.core.artifact import Artifact, GraphFile
 from gantools.core.errors import BackendError, QualityError
 from gantools.optimize import optimize as room
+from gantools.optimize import typed
 from gantools.optimize.forms import rewritten
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
+from gantools.optimize.typed import Draft
 from tests.zoo import make_artifact, needs_bf16
 
 BUDGET = {"levels": 0.3}
@@ -65,17 +67,16 @@ def test_a_defect_fires_the_gate_where_parity_is_blind(
     parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defect: Callable[[onnx.ModelProto], None]
 ) -> None:
     """Element-wise checks are switched off, so that only the gate stands between the defect and the artifact."""
-    right = room._write_typed
+    right = Draft.write
 
-    def wrong(*given: object) -> object:
-        made = right(*given)  # type: ignore[arg-type]
-        path = Path(str(given[4]))
+    def wrong(draft: Draft, path: Path, islands: Collection[str] = ()) -> GraphFile:
+        made = right(draft, path, islands)
         model = onnx.load(path)
         defect(model)
         onnx.save(model, path)
         return made
 
-    monkeypatch.setattr(room, "_write_typed", wrong)
+    monkeypatch.setattr(Draft, "write", wrong)
     monkeypatch.setattr(room, "_judge_compiled", lambda *given: [])
     plan = Plan(target="onnxruntime", rewrite="off", max_loss=BUDGET, samples=100, threads=1)
     with pytest.raises(QualityError, match=r"costs too much: levels lost \d") as caught:
@@ -120,7 +121,7 @@ def test_a_wrong_rewrite_is_named(parent: Artifact, tmp_path: Path, monkeypatch:
         bias.const_value = type(bias.const_value)(bias.const_value.numpy() * np.float32(0.5), name=bias.name)  # type: ignore[call-arg]
         return model, forms
 
-    monkeypatch.setattr(room, "rewritten", wrong)
+    monkeypatch.setattr(typed, "rewritten", wrong)
     monkeypatch.setattr(room, "_judge_compiled", lambda *given: [])
     forms = {name: {"upsampling": {"conv_3": "transposed"}} for name in parent.manifest.graphs}
     plan = Plan(target="onnxruntime", forms=forms, max_loss=BUDGET, samples=100, threads=1)

@@ -9,14 +9,22 @@ import pytest
 
 from gantools.core.artifact import Artifact, GraphFile
 from gantools.core.errors import QualityError, RecipeError
+from gantools.core.events import Event, Note
+from gantools.optimize.observation import observed
 from gantools.optimize.optimize import optimize
-from gantools.optimize.passes.int8 import apply, ends, products
+from gantools.optimize.passes.int8 import apply, quantize, rest_in_bf16
+from gantools.optimize.passes.products import ends, products
 from gantools.optimize.plan import Plan
 from gantools.optimize.targets.engine import compile_engine
 from gantools.runtime.backends.openvino import cpu_capabilities
+from gantools.runtime.session import Session
+from gantools.verify.attest import attest
 from tests.optimize.rewrites.chains import Chain
-from tests.zoo import LATENT, NETS, make_artifact, spec_of, write_onnx
+from tests.zoo import LATENT, NETS, make_artifact, needs_bf16, spec_of, write_onnx
 
+X = {"x": np.random.default_rng(1).standard_normal((2, 4, 6, 6)).astype(np.float32)}
+FILES = ("generator.onnx", "generator_float.onnx")
+ONE_ISLAND = dict.fromkeys(("generator", "generator_float"), ("node_conv_3",))
 INPUTS = [{"latent": np.random.default_rng(seed).standard_normal((4, LATENT)).astype(np.float32)} for seed in range(8)]
 needs_int8 = pytest.mark.skipif("INT8" not in cpu_capabilities(), reason="OpenVINO has no int8 on this CPU")
 
@@ -84,12 +92,87 @@ def test_openvino_computes_it_and_the_budget_judges_it(parents: dict[str, Artifa
     made = optimize(parents[kind], plan, tmp_path / "child")
     entry = made.graph()[1]
     assert entry.precision == "int8"
-    assert len(entry.islands) == 2
+    assert entry.islands == ()  # as much is allowed as nothing loses
     (loss,) = made.manifest.steps[-1].losses
     assert 0 < loss.loss < 10
     narrow = plan.model_copy(update={"max_loss": {"levels": 0.001}})
     with pytest.raises(QualityError, match="the precision int8 on openvino costs too much"):
         optimize(parents[kind], narrow, tmp_path / "other")
+
+
+@needs_int8
+def test_as_few_products_are_spared_as_the_budget_needs(parents: dict[str, Artifact], tmp_path: Path) -> None:
+    plan = Plan(target="openvino", precision="int8", max_loss={"levels": 10.0}, samples=100, threads=2)
+    whole = optimize(parents["resize"], plan, tmp_path / "whole").manifest.steps[-1].losses[0]
+    budget = whole.loss * 0.7
+    events: list[Event] = []
+    narrow = plan.model_copy(update={"max_loss": {"levels": budget}})
+    made = optimize(parents["resize"], narrow, tmp_path / "narrow", events.append)
+    (loss,) = made.manifest.steps[-1].losses
+    assert loss.ok
+    islands = made.graph()[1].islands
+    assert 1 <= len(islands) < 3
+    found = {name: list(entry.islands) for name, entry in made.manifest.graphs.items()}
+    assert {len(names) for names in found.values()} == {len(islands)}  # both graphs are one network
+    tried = [event.text for event in events if isinstance(event, Note) and "products spared" in event.text]
+    assert tried[0].startswith("int8 with 0 of 3 products spared: levels lost")
+    assert len(tried) >= 2
+    options = made.manifest.steps[-1].options
+    assert options["islands"] == found
+    again = optimize(parents["resize"], Plan.model_validate(options), tmp_path / "again")
+    for name in FILES:
+        assert (again.folder / name).read_bytes() == (made.folder / name).read_bytes()
+
+
+@needs_int8
+@needs_bf16
+def test_what_is_spared_is_computed_in_bf16_where_the_cpu_has_it(parents: dict[str, Artifact], tmp_path: Path) -> None:
+    plan = Plan(target="openvino", precision="int8", max_loss={"levels": 10.0}, samples=100, threads=2)
+    made = optimize(parents["resize"], plan.model_copy(update={"islands": ONE_ISLAND}), tmp_path / "child")
+    assert made.manifest.steps[-1].options["rest"] == "bf16"
+    with Session.of(made) as session:
+        found = attest(session)
+    assert found.ok
+    assert found.computed == {"int8": pytest.approx(2 / 3), "bf16": pytest.approx(1 / 3)}
+    exact = plan.model_copy(update={"islands": ONE_ISLAND, "rest": "fp32"})
+    with Session.of(optimize(parents["resize"], exact, tmp_path / "exact")) as session:
+        assert attest(session).computed == {"int8": pytest.approx(2 / 3), "fp32": pytest.approx(1 / 3)}
+
+
+def test_a_spared_product_and_what_follows_it_alone_are_retyped() -> None:
+    chain = Chain((2, 4, 6, 6))
+    chain.then("Conv", chain.draw(4, 4, 3, 3), chain.draw(4), pads=[1] * 4).then("Relu")
+    chain.then("Mul", chain.draw(4, 1, 1))
+    chain.then("Conv", chain.draw(4, 4, 3, 3), pads=[1] * 4).then("Tanh")
+    model = ir.from_proto(chain.model())
+    made = rest_in_bf16(quantize(model, [X]).sparing(["n0"]), ["n0"])
+    low = [node.name for node in made.graph if node.outputs[0].dtype == ir.DataType.BFLOAT16 and node.op_type != "Cast"]
+    assert low == ["n0", "n1", "n2"]
+
+
+def test_whoever_takes_a_rounded_value_and_multiplies_nothing_gets_it_as_it_was() -> None:
+    chain = Chain((2, 4, 6, 6))
+    chain.then("Conv", chain.draw(4, 4, 3, 3), pads=[1] * 4).then("Relu")
+    shortcut = chain.last
+    chain.then("Conv", chain.draw(4, 4, 3, 3), pads=[1] * 4).then("Add", shortcut)
+    made = apply(ir.from_proto(chain.model()), (), [X])
+    (add,) = [node for node in made.graph if node.op_type == "Add"]
+    (conv,) = [node for node in made.graph if node.name == "n2"]
+    assert add.inputs[1].producer().op_type == "Relu"  # type: ignore[union-attr]
+    assert conv.inputs[0].producer().op_type == "DequantizeLinear"  # type: ignore[union-attr]
+
+
+def test_sparing_all_gives_the_function_back_and_harm_is_what_one_alone_does() -> None:
+    chain = Chain((2, 4, 6, 6))
+    chain.then("Conv", chain.draw(4, 4, 3, 3), chain.draw(4), pads=[1] * 4).then("Relu")
+    chain.then("Conv", chain.constant(np.float32(1e-3) * np.ones((4, 4, 1, 1), np.float32))).then("Add", "v1")
+    model = ir.from_proto(chain.model())
+    found = quantize(model, [X])
+    (exact,), (whole,) = observed(model, [X]), observed(found.sparing(["n0", "n2"]), [X])
+    np.testing.assert_allclose(whole[0], exact[0], rtol=1e-5, atol=1e-5 * np.abs(exact[0]).max())
+    harms = found.harms([X])
+    assert list(harms) == ["n0", "n2"]
+    assert harms["n0"] > 1000 * harms["n2"] > 0  # the second adds a thousandth
 
 
 @pytest.mark.parametrize("kind", NETS)

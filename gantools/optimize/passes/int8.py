@@ -2,14 +2,15 @@
 
 The mechanics are those of ``onnxruntime.quantization``; what is decided here is where they apply, for generators:
 
+- channels of an activation are made alike before one scale has to serve them all: see ``equalize``.
 - only what multiplies and adds is quantized, by its inputs: x -> s round(clip(x / s, -128, 127)) before it, and nothing
   after it, so that an activation, a sum or a rescaling that follows is fused with the product and not rounded twice.
 - weights: symmetric, a scale for each output channel. Activations: symmetric, one scale. What is largest of a few
   values in ten thousand may be cut off where that rounds all others less: of three shares that are kept, the one is
   taken whose outputs lie nearest to those in float, on real inputs. Zero points would not be accepted by TensorRT.
-- biases stay float32: an int32 bias behind a DequantizeLinear is refused by TensorRT.
-- the first product, which sees noise of long tails, and the last one, which makes pixels, are islands: each has little
-  work, and rounds what everything else is made of, or what is seen.
+- biases stay float32: an int32 bias behind a DequantizeLinear is refused by TensorRT. They give back what rounding
+  adds: see ``bias_correction``.
+- which products stay in float is measured, by what each alone does to the output: see ``sparing``.
 
 A graph like this loads in ONNX Runtime, OpenVINO and TensorRT. Its loss depends on data, so a budget has to judge it.
 """
@@ -20,15 +21,24 @@ import contextlib
 import io
 import logging
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
+from onnx_ir.passes import common
 
 from gantools.core.optional import require
+from gantools.optimize.observation import observed
+from gantools.optimize.passes.bias_correction import correct_biases
+from gantools.optimize.passes.casting import cast_model
+from gantools.optimize.passes.constants import put_constant
+from gantools.optimize.passes.equalize import equalized
+from gantools.optimize.passes.products import PRODUCTS, products, unrounded
+from gantools.optimize.passes.weight_rounding import round_weights
+from gantools.optimize.race import copied
 from gantools.optimize.rewrites.reading import constant, is_op
 from gantools.runtime.backends.base import Arrays
 
@@ -36,7 +46,84 @@ WHOLE = 100.0
 SHARES = (WHOLE, 99.999, 99.99)
 """Percentages of an activation's values that its scale has room for."""
 _FEW = 16  # inputs for histograms and comparisons, which take longer than a largest value
-PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_FOLLOWERS = ("Relu", "LeakyRelu", "PRelu", "Clip", "Tanh", "Sigmoid", "Add", "Mul", "DepthToSpace")
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """A model with every product quantized, from which some can be spared.
+
+    Attributes:
+        exact: The function that is approximated, in fp32.
+        model: With all products in int8.
+    """
+
+    exact: ir.Model
+    model: ir.Model
+
+    def sparing(self, islands: Collection[str]) -> ir.Model:
+        """A copy in which the products of these names are as they were."""
+        made = copied(self.model)
+        source = {str(node.name): node for node in products(self.exact) if node.name in islands}
+        for node in list(made.graph):
+            if (before := source.get(str(node.name))) is None:
+                continue
+            node.replace_input_with(0, unrounded(node.inputs[0]))
+            for place, value in enumerate(before.inputs[1:], 1):
+                known = constant(value)
+                if known is not None:
+                    put_constant(node, place, known)
+        common.RemoveUnusedNodesPass()(made)
+        return made
+
+    def harms(self, inputs: Sequence[Arrays]) -> dict[str, float]:
+        """What each product alone does to the first output when it is quantized: the mean squared difference.
+
+        Args:
+            inputs: Real ones.
+        """
+        names = [str(node.name) for node in products(self.exact)]
+        seen = [_before_rounding(self.exact)]
+        expected = list(observed(self.exact, inputs, seen))
+        return {
+            name: _error(observed(self.sparing([one for one in names if one != name]), inputs, seen), expected)
+            for name in names
+        }
+
+
+def quantize(model: ir.Model, inputs: Iterable[Arrays]) -> Quantization:
+    """Quantize every product with constant weights. Where there is none, the model stays as it is.
+
+    Args:
+        model: Fp32; not changed.
+        inputs: Real inputs, to see how large activations become; at least one.
+
+    Raises:
+        MissingDependencyError: ONNX Runtime is not installed.
+    """
+    given = list(inputs)
+    few = given[:_FEW]
+    names = [str(node.name) for node in products(model)]
+    if not names:
+        return Quantization(model, model)
+    exact = equalized(model, few)
+    expected = list(observed(exact, few))
+    best, least = exact, np.inf
+    with tempfile.TemporaryDirectory() as folder, _silence():
+        source = Path(folder) / "source.onnx"
+        ir.save(exact, source)
+        for share in SHARES:
+            path = Path(folder) / f"{share:g}.onnx"
+            _quantize(source, path, names, given if share == WHOLE else few, share)
+            made = ir.load(path)
+            ir.external_data.load_to_model(made)
+            _unround_others(made, names)
+            error = _error(observed(made, few), expected)
+            if error < least:
+                best, least = made, error
+    round_weights(best, exact, few)
+    correct_biases(best, exact, few)
+    return Quantization(exact, best)
 
 
 def apply(model: ir.Model, islands: Collection[str] = (), inputs: Iterable[Arrays] = ()) -> ir.Model:
@@ -45,32 +132,66 @@ def apply(model: ir.Model, islands: Collection[str] = (), inputs: Iterable[Array
     Args:
         model: Fp32; not changed.
         islands: Names of nodes that stay float32.
-        inputs: Real inputs, to see how large activations become; at least one.
+        inputs: Real inputs; at least one.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.
     """
-    chosen = [str(node.name) for node in products(model) if node.name not in islands]
-    given = list(inputs)
-    few = given[:_FEW]
-    if not chosen:
+    if all(node.name in islands for node in products(model)):
         return model
-    with tempfile.TemporaryDirectory() as folder, _silence():
-        source = Path(folder) / "source.onnx"
-        ir.save(model, source)
-        expected = _outputs(source, few)
-        errors: dict[float, float] = {}
-        for share in SHARES:
-            made = Path(folder) / f"{share:g}.onnx"
-            _quantize(source, made, chosen, given if share == WHOLE else few, share)
-            errors[share] = sum(
-                float(np.square(one.astype(np.float64) - other).mean())
-                for one, other in zip(_outputs(made, few), expected, strict=True)
-            )
-        best = min(errors, key=lambda share: errors[share])
-        quantized = ir.load(Path(folder) / f"{best:g}.onnx")
-        ir.external_data.load_to_model(quantized)
-    return quantized
+    return quantize(model, inputs).sparing(islands)
+
+
+def rest_in_bf16(model: ir.Model, islands: Collection[str]) -> ir.Model:
+    """Retype the products that were spared, and what follows each alone, which runtimes fuse with them; in place.
+
+    Args:
+        model: Of ``Quantization.sparing``.
+        islands: Names of the products.
+    """
+    low: set[str] = set()
+    for node in model.graph:
+        if node.name in islands and is_op(node, *PRODUCTS):
+            low.add(str(node.name))
+            low.update(str(one.name) for one in _following(node))
+    return cast_model(model, ir.DataType.BFLOAT16, [str(node.name) for node in model.graph if node.name not in low])
+
+
+def _following(node: ir.Node) -> Iterator[ir.Node]:
+    while len(node.outputs[0].uses()) == 1 and not node.outputs[0].is_graph_output():
+        ((node, _),) = node.outputs[0].uses()
+        if not is_op(node, *_FOLLOWERS) or any(
+            value is not None and constant(value) is None for value in node.inputs[1:]
+        ):
+            return
+        yield node
+
+
+def _unround_others(made: ir.Model, names: Collection[str]) -> None:
+    """Only products take rounded values: what else takes the same value, such as a shortcut, gets it as it was."""
+    for node in made.graph:
+        if node.name not in names:
+            for place, value in enumerate(node.inputs):
+                exact = unrounded(value)
+                if exact is not value:
+                    node.replace_input_with(place, exact)
+
+
+def _before_rounding(model: ir.Model) -> str:
+    """The first output before it is made a byte, which hides small differences and doubles others."""
+    value = model.graph.outputs[0]
+    while (node := value.producer()) is not None and is_op(node, "Cast", "Transpose", "Clip", "Round"):
+        value = node.inputs[0]  # type: ignore[assignment]
+    return str(value.name)
+
+
+def _error(outputs: Iterable[Sequence[Any]], expected: Sequence[Sequence[Any]]) -> float:
+    """Mean squared difference of all outputs of all inputs."""
+    return sum(
+        float(np.square(one.astype(np.float64) - other).mean())
+        for found, wanted in zip(outputs, expected, strict=True)
+        for one, other in zip(found, wanted, strict=True)
+    ) / max(len(expected), 1)
 
 
 def _quantize(source: Path, made: Path, nodes: list[str], inputs: list[Arrays], share: float) -> None:
@@ -115,40 +236,6 @@ def _quantize(source: Path, made: Path, nodes: list[str], inputs: list[Arrays], 
             **({} if whole else {"CalibPercentile": share}),
         },
     )
-
-
-def _outputs(path: Path, inputs: list[Arrays]) -> list[npt.NDArray[Any]]:
-    """All outputs of all inputs, one after another."""
-    ort = require("onnxruntime", extra="onnxruntime", why="to quantize graphs to int8")
-    settings = ort.SessionOptions()
-    settings.log_severity_level = 3
-    session = ort.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
-    return [output for given in inputs for output in session.run(None, given)]
-
-
-def products(model: ir.Model) -> list[ir.Node]:
-    """The nodes of the main graph that can be quantized, in order: products with constant weights."""
-    return [node for node in model.graph if is_op(node, *PRODUCTS) and constant(node.inputs[1]) is not None]
-
-
-def ends(model: ir.Model) -> tuple[str, ...]:
-    """Names of the first products, which no other feeds, and of the last ones, which feed no other."""
-    found = products(model)
-    ahead = {node: _reached(node) & set(found) - {node} for node in found}
-    fed = set().union(*ahead.values()) if ahead else set()
-    return tuple(str(node.name) for node in found if node not in fed or not ahead[node])
-
-
-def _reached(node: ir.Node) -> set[ir.Node]:
-    """All nodes that depend on this one."""
-    seen: set[ir.Node] = set()
-    waiting = [node]
-    while waiting:
-        for follower in waiting.pop().successors():
-            if follower not in seen:
-                seen.add(follower)
-                waiting.append(follower)
-    return seen
 
 
 @contextlib.contextmanager

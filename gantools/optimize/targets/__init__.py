@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gantools.core.artifact import GraphFile
 from gantools.core.registry import Table
-from gantools.optimize.plan import Plan, PlanPrecision
+from gantools.optimize.plan import Plan, PlanPrecision, Rest
 
 
 class Target(Protocol):
@@ -40,6 +40,9 @@ class Target(Protocol):
 
     def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:
         """What a device multiplies in at a speed that is worth a try; none: the target's own device."""
+
+    def rest(self) -> Rest:
+        """What it computes best beside int8."""
 
     def hint(self, plan: Plan) -> str | None:
         """What to do when the runtime computed in another precision."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantools.core.artifact import GraphFile
-from gantools.optimize.plan import Plan, PlanPrecision
+from gantools.optimize.plan import Plan, PlanPrecision, Rest
 
 _INSTEAD = "use --target openvino --precision bf16 for this CPU, or --device cuda"
 
@@ -35,6 +35,10 @@ class OnnxRuntimeTarget:
     def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:
         """Fp32, and fp16 on CUDA."""
         return ("fp32", "fp16") if (device or self.device).startswith("cuda") else ("fp32",)
+
+    def rest(self) -> Rest:
+        """There are no bf16 kernels for the CPU."""
+        return "fp32"
 
     def hint(self, plan: Plan) -> str | None:
         """On a CPU, only fp32 is computed as asked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantools.core.artifact import GraphFile
-from gantools.optimize.plan import Plan, PlanPrecision
+from gantools.optimize.plan import Plan, PlanPrecision, Rest
 from gantools.runtime.backends.openvino import cpu_capabilities
 
 
@@ -33,6 +33,10 @@ class OpenVinoTarget:
         capabilities = cpu_capabilities()
         low: tuple[PlanPrecision, ...] = ("bf16", "int8")
         return ("fp32", *(name for name in low if name.upper() in capabilities))
+
+    def rest(self) -> Rest:
+        """As OpenVINO says of this CPU."""
+        return "bf16" if "BF16" in cpu_capabilities() else "fp32"
 
     def hint(self, plan: Plan) -> str | None:
         """CPUs that multiply in fp16 are rare (AVX-512 FP16); in bf16, common."""

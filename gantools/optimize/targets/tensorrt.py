@@ -12,7 +12,7 @@ from pathlib import Path
 from gantools.core.artifact import GraphFile, Requires
 from gantools.core.errors import BackendError
 from gantools.core.optional import require
-from gantools.optimize.plan import Plan, PlanPrecision
+from gantools.optimize.plan import Plan, PlanPrecision, Rest
 from gantools.optimize.targets.engine import compile_engine
 from gantools.runtime.backends.nvidia_engine import compute_capability, device_problem
 from gantools.timing.environment import environment
@@ -55,6 +55,10 @@ class TensorRtTarget:
     def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:  # noqa: ARG002 - the same for all
         """Tensor cores have all of them."""
         return ("fp32", "bf16", "fp16", "int8")
+
+    def rest(self) -> Rest:
+        """Not measured on a GPU yet: what is exact."""
+        return "fp32"
 
     def hint(self, plan: Plan) -> str | None:  # noqa: ARG002 - strongly typed: nothing to choose
         """None: the types of the graph bind the compiler."""

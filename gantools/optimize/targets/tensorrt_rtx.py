@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gantools.core.artifact import GraphFile, Requires
 from gantools.core.optional import require
-from gantools.optimize.plan import Plan, PlanPrecision
+from gantools.optimize.plan import Plan, PlanPrecision, Rest
 from gantools.optimize.targets.engine import compile_engine
 
 
@@ -41,6 +41,10 @@ class TensorRtRtxTarget:
     def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:  # noqa: ARG002 - the same for all
         """Tensor cores have all of them."""
         return ("fp32", "bf16", "fp16", "int8")
+
+    def rest(self) -> Rest:
+        """Not measured on a GPU yet: what is exact."""
+        return "fp32"
 
     def hint(self, plan: Plan) -> str | None:  # noqa: ARG002 - strongly typed: nothing to choose
         """None: the types of the graph bind the compiler."""

@@ -1,0 +1,44 @@
+"""What can be quantized: products with constant weights."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from gantools.optimize.rewrites.reading import constant, is_op
+
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+
+
+def products(model: ir.Model) -> list[ir.Node]:
+    """The nodes of the main graph that can be quantized, in order: products with constant weights."""
+    return [node for node in model.graph if is_op(node, *PRODUCTS) and constant(node.inputs[1]) is not None]
+
+
+def ends(model: ir.Model) -> tuple[str, ...]:
+    """Names of the first products, which no other feeds, and of the last ones, which feed no other."""
+    found = products(model)
+    ahead = {node: _reached(node) & set(found) - {node} for node in found}
+    fed = set().union(*ahead.values()) if ahead else set()
+    return tuple(str(node.name) for node in found if node not in fed or not ahead[node])
+
+
+def _reached(node: ir.Node) -> set[ir.Node]:
+    """All nodes that depend on this one."""
+    seen: set[ir.Node] = set()
+    waiting = [node]
+    while waiting:
+        for follower in waiting.pop().successors():
+            if follower not in seen:
+                seen.add(follower)
+                waiting.append(follower)
+    return seen
+
+
+def unrounded(value: ir.Value | None) -> ir.Value | None:
+    """What a value was before it was quantized and dequantized."""
+    for kind in ("DequantizeLinear", "QuantizeLinear"):
+        node = value.producer() if value is not None else None
+        if not is_op(node, kind):
+            return value
+        value = node.inputs[0]  # type: ignore[union-attr]
+    return value
