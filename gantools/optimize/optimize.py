@@ -88,7 +88,7 @@ def optimize(
             entry, forms[name] = _write_typed(artifact, name, plan, device, typed, on_event)
             if absent:
                 parity += _judge_typed(artifact, name, entry, typed, plan)
-            graphs[name] = entry = target.compile(typed, entry, plan)
+            graphs[name] = entry = target.compile(typed, entry, plan, on_event)
             if not absent:
                 parity += _judge_compiled(artifact, name, entry, folder / entry.file, plan, target)
             elif (built := attest_build(entry)) is not None:
