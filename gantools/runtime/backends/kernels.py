@@ -26,13 +26,12 @@ class KeptKernels:
 
     def __init__(self, engine: Any, digest: str, version: str, machine: str) -> None:
         self._path = kept_path("kernels", {"engine": digest, "version": version, "machine": machine}, ".kernels")
-        config = engine.create_runtime_config()
-        self._cache: Any = config.create_runtime_cache()
+        self._config: Any = engine.create_runtime_config()
+        self._cache: Any = self._config.create_runtime_cache()
         content = read_kept(self._path, "its kernels are compiled again")
-        self.found = content is not None and bool(self._cache.deserialize(content))
-        self._written = content if self.found else None
-        config.set_runtime_cache(self._cache)
-        self.context: Any = engine.create_execution_context(config)
+        self._written = content if content is not None and self._cache.deserialize(content) else None
+        self._config.set_runtime_cache(self._cache)
+        self.context: Any = engine.create_execution_context(runtime_config=self._config)
 
     def keep(self) -> None:
         """Write the kernels, if there are others than were found."""
