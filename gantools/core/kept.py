@@ -1,13 +1,16 @@
 """Files in the user's cache that only save time: engines, timings, kernels.
 
 The name of a file is the digest of everything that its content depends on. Each holds the digest of its content, and is
-looked at before it is used. One that is missing, damaged or cannot be written is made again.
+looked at before it is used. One that is missing, damaged or cannot be written is made again. Where a folder has a
+bound, the files that were used least recently make room.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,10 +48,12 @@ def read_kept(path: Path, instead: str, on_event: OnEvent = ignore) -> bytes | N
     if hashlib.sha256(content).hexdigest().encode() != digest:
         on_event(Note(f"'{path}' was damaged, and {instead}", "warning"))
         return None
+    with contextlib.suppress(OSError):  # a cache that may only be read
+        os.utime(path)
     return content
 
 
-def write_kept(path: Path, content: bytes, what: str, on_event: OnEvent = ignore) -> bool:
+def write_kept(path: Path, content: bytes, what: str, on_event: OnEvent = ignore, *, bound: int | None = None) -> bool:
     """Write it whole; whether that could be done.
 
     Args:
@@ -56,10 +61,21 @@ def write_kept(path: Path, content: bytes, what: str, on_event: OnEvent = ignore
         content: To be found by the next one.
         what: In messages: ``"the engine is"``.
         on_event: Who watches; told if it could not be written.
+        bound: Bytes that files of this suffix may take in this folder; the least recently used go first.
     """
     try:
         write_atomic(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+        if bound is not None:
+            _make_room(path, bound)
     except (ArtifactError, OSError) as err:
         on_event(Note(f"{what} not kept for the next time: {err}", "warning"))
         return False
     return True
+
+
+def _make_room(path: Path, bound: int) -> None:
+    kept = 0
+    for file in sorted(path.parent.glob(f"*{path.suffix}"), key=lambda file: file.stat().st_mtime, reverse=True):
+        kept += file.stat().st_size
+        if kept > bound and file != path:
+            file.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Engines before they are loaded, and their kernels between openings; on a stand-in for the library and the GPU."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from gantools.core.artifact import GraphFile
 from gantools.core.errors import ArtifactError, BackendError
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
+from gantools.runtime.backends import kernels as kernels_module
 from gantools.runtime.backends import nvidia_engine
 from gantools.runtime.backends.engine_checks import library_problem, read_engine
 from gantools.runtime.backends.nvidia_engine import collecting_logger
@@ -77,9 +79,26 @@ def test_kernels_of_the_first_run_are_kept_without_closing(rtx: FakeRtx, path: P
 def test_kernels_that_did_not_change_are_not_written_again(rtx: FakeRtx, path: Path, tmp_path: Path) -> None:
     compiled_by(rtx, path, 1)
     (kept,) = kernels(tmp_path)
-    before = kept.stat().st_mtime_ns, kept.stat().st_ino
+    before = kept.stat().st_ino
     compiled_by(rtx, path, 1)
-    assert (kept.stat().st_mtime_ns, kept.stat().st_ino) == before
+    assert kept.stat().st_ino == before, "a written file is a new one"
+    compiled_by(rtx, path, 2)
+    assert kept.stat().st_ino != before
+
+
+def test_kernels_of_engines_that_are_not_used_make_room(
+    rtx: FakeRtx, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels_module, "BOUND_BYTES", 200)  # each file has its digest and a few letters: two fit
+    for number, weights in enumerate((b"a", b"b", b"c")):
+        path.write_bytes(engine_bytes(weights))
+        compiled_by(rtx, path, 1)
+        for age, kept in enumerate(sorted(kernels(tmp_path), key=lambda kept: kept.stat().st_mtime)):
+            os.utime(kept, (1000 + age, 1000 + age))
+        assert len(kernels(tmp_path)) == min(number + 1, 2)
+    assert compiled_by(rtx, path, 1) == []
+    path.write_bytes(engine_bytes(b"a"))
+    assert compiled_by(rtx, path, 1) == ["1x5"]
 
 
 @pytest.mark.parametrize("what", ["engine", "version", "gpu", "driver"])

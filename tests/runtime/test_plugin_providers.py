@@ -172,6 +172,7 @@ def test_a_library_that_cannot_be_loaded_is_one_sentence(install: Install) -> No
     assert not found.ok
     assert found.reason.startswith("onnxruntime-tensorrt-rtx cannot be loaded: ")
     assert "/packages/fake.so" in found.reason
+    assert found.hint == "it takes NVIDIA GPUs from Ampere on, with a driver for CUDA 13"
 
 
 def test_an_onnx_runtime_before_plugins_is_told(install: Install) -> None:
@@ -242,7 +243,7 @@ def test_tensorrt_rtx_is_told_the_limits_of_free_sizes(monkeypatch: pytest.Monke
     )
     entry = GraphFile(file="g.onnx", format="onnx", precision="fp16", spec=spec)
     assert provider_options(entry, OpenOptions("cuda")) == {
-        "nv_runtime_cache_path": str(tmp_path / "gantools/kernels"),
+        "nv_runtime_cache_path": str(tmp_path / "gantools/kernels/onnxruntime"),
         "nv_profile_min_shapes": "latent:1x16;label:1",
         "nv_profile_opt_shapes": "latent:4x16;label:4",
         "nv_profile_max_shapes": "latent:8x16;label:8",

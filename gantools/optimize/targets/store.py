@@ -8,7 +8,6 @@ engine one compiles, and the others wait for it; the lock goes with its process,
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,10 +44,7 @@ def compiled_once(
         found = read_kept(path, "its engine is compiled again", on_event)
         if found is None:
             found = compile_it()
-            _keep(path, found, bound, on_event)
-        else:
-            with contextlib.suppress(OSError):  # a store that may only be read
-                os.utime(path)
+            write_kept(path, found, "the engine is", on_event, bound=bound)
     return found
 
 
@@ -60,16 +56,3 @@ def locked(path: Path) -> Iterator[None]:
         for rest in path.parent.glob(f".{path.name}.*.partial"):  # of a process that was killed while writing
             rest.unlink(missing_ok=True)
         yield
-
-
-def _keep(path: Path, engine: bytes, bound: int, on_event: OnEvent) -> None:
-    if not write_kept(path, engine, "the engine is", on_event):
-        return
-    try:
-        kept = 0
-        for file in sorted(path.parent.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime, reverse=True):
-            kept += file.stat().st_size
-            if kept > bound and file != path:
-                file.unlink(missing_ok=True)
-    except OSError as err:
-        on_event(Note(f"old engines do not make room: {err}", "warning"))

@@ -13,6 +13,8 @@ from typing import Any
 
 from gantools.core.kept import kept_path, read_kept, write_kept
 
+BOUND_BYTES = 2 * 1024**3
+
 
 class KeptKernels:
     """An execution context of an engine, and the kernels that it compiles.
@@ -37,5 +39,5 @@ class KeptKernels:
         """Write the kernels, if there are others than were found."""
         serialized = self._cache.serialize()
         content = bytes(serialized) if serialized is not None else b""
-        if content and content != self._written and write_kept(self._path, content, "kernels are"):
+        if content and content != self._written and write_kept(self._path, content, "kernels are", bound=BOUND_BYTES):
             self._written = content

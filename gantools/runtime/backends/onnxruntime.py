@@ -1,7 +1,7 @@
 """ONNX Runtime on CPU and CUDA, served by `onnxruntime` or `onnxruntime-gpu`, whichever is installed.
 
-The TensorRT provider of `onnxruntime-gpu` is not offered: no option binds it to the types of a graph, and none keeps fp32
-from being computed in TF32 (1.31), so that it could not be told what is asked for. TensorRT itself can.
+The TensorRT provider of `onnxruntime-gpu` is not offered: no option binds it to the types of a graph, and none keeps
+fp32 from being computed in TF32 (1.31), so that it could not be told what is asked for. TensorRT itself can.
 """
 
 from __future__ import annotations

@@ -131,7 +131,9 @@ def _devices(provider: Provider, device: str) -> tuple[Any, list[Any]]:
             ort.register_execution_provider_library(provider.module, plugin.get_library_path())
         except Exception as err:  # as above; and the library may be registered, and have found no device
             if "already registered" not in str(err):
-                raise BackendError(f"{provider.backend} cannot be loaded: {first_line(err)}") from err
+                raise BackendError(
+                    f"{provider.backend} cannot be loaded: {first_line(err)}", hint=f"it takes {provider.takes}"
+                ) from err
     wanted = ort.OrtHardwareDeviceType.CPU if kind == "cpu" else ort.OrtHardwareDeviceType.GPU
     found = [one for one in ort.get_ep_devices() if one.ep_name == name and one.device.type == wanted]
     if int(index or 0) >= len(found):

@@ -19,7 +19,7 @@ from gantools.runtime.backends.onnxruntime_plugin import PluginBackend, Provider
 
 def provider_options(graph: GraphFile, options: OpenOptions) -> dict[str, str]:  # noqa: ARG001 - the same for all
     """Kernels are kept for the next opening; sizes that are free have the limits of the graph's axes."""
-    chosen = {"nv_runtime_cache_path": str(user_cache() / "kernels")}
+    chosen = {"nv_runtime_cache_path": str(user_cache() / "kernels/onnxruntime")}
     free = [tensor for tensor in graph.spec.inputs if any(isinstance(size, str) for size in tensor.shape)]
     for which in ("min", "opt", "max") if free else ():
         sizes = graph.spec.sizes(which)
@@ -43,7 +43,7 @@ backend = PluginBackend(
         backend="onnxruntime-tensorrt-rtx",
         module="onnxruntime_ep_nv_tensorrt_rtx",
         device="cuda",
-        takes="NVIDIA GPUs from Ampere on",
+        takes="NVIDIA GPUs from Ampere on, with a driver for CUDA 13",
         instead="tensorrt-rtx",
         options=provider_options,
         refusal=refusal,
