@@ -154,6 +154,16 @@ def test_what_is_no_whole_engine_never_reaches_the_library(
     assert rtx.loaded == []
 
 
+@pytest.mark.parametrize(("mark", "whole"), [(b"ftrt", True), (b"vtrt", False), (b"<htm", False)])
+def test_an_engine_of_tensorrt_has_a_mark_of_its_own(path: Path, mark: bytes, whole: bool) -> None:
+    path.write_bytes(mark + bytes(40))
+    if whole:
+        assert read_engine(path, ENTRY, "tensorrt")[0] == mark + bytes(40)
+        return
+    with pytest.raises(ArtifactError, match="is no engine of tensorrt, or damaged"):
+        read_engine(path, ENTRY, "tensorrt")
+
+
 def test_an_engine_with_a_changed_bit_never_reaches_the_library(rtx: FakeRtx, path: Path) -> None:
     entry = ENTRY.model_copy(update={"sha256": hashlib.sha256(engine_bytes()).hexdigest()})
     Session(path, entry).close()

@@ -1,8 +1,10 @@
 """Whether an engine can be loaded here, told before the library reads more of it than its header.
 
-Both libraries begin an engine with a mark and with the version that built it; TensorRT-RTX says there how long it is,
-too, and answers whether it would load an engine here. It looks at the header alone, so the digest of the manifest is
-what finds damage behind it. That TensorRT-RTX says no to another GPU was not tried, for want of one.
+Both libraries begin an engine with a mark; TensorRT-RTX says there how long it is, too, and answers whether it would
+load an engine here. It looks at the header alone, so the digest of the manifest is what finds damage behind it.
+
+Not tried, for want of a GPU: that TensorRT-RTX says no to another GPU or version, and any engine of TensorRT, whose
+mark is the one that trtexec 10 and 11.4 look for.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from gantools.core.artifact import GraphFile
 from gantools.core.errors import ArtifactError
 
 _MARKS = {"tensorrt": b"ftrt", "tensorrt-rtx": b"vtrt"}
-_HEADER_BYTES = 28  # mark, layout, ..., length at 16, version at 24
+_HEADER_BYTES = 28  # mark, layout, ..., length at 16, version of the library at 24
 _REASONS = {
     "VERSION_MISMATCH": "another version of the library built it",
     "UNSUPPORTED_CC": "it was not built for the compute capability of this GPU",
