@@ -16,7 +16,8 @@ def command(json: Json = False) -> None:
     from gantools.runtime.backends import BACKENDS
     from gantools.timing.environment import Environment, environment
 
-    devices = {"onnxruntime": ("cpu", "cuda"), "openvino": ("cpu",), "torch": ("cpu", "cuda")}
+    both, cpu = ("cpu", "cuda"), ("cpu",)
+    devices = {"onnxruntime": both, "onnxruntime-openvino": cpu, "openvino": cpu, "torch": both}
     rows = []
     for name in BACKENDS:
         for device in devices.get(name, ("cuda",)):

@@ -32,6 +32,10 @@ def command(
     artifact: ArtifactPath,
     seeds: Annotated[str, typer.Option(help="Seeds, such as 0-63 or 7,8,100-103.")] = "0-63",
     out: Out = Path("grid.png"),
+    others: Annotated[
+        list[Path] | None,
+        typer.Option("--or", metavar="ART", help="Use this one where those before it do not open; repeatable."),
+    ] = None,
     settings: Settings = None,
     label: Annotated[
         str | None, typer.Option(help="A class by name or number, or 'each' for all of them in every seed's row.")
@@ -57,7 +61,10 @@ def command(
     from gantools.samplers import open_artifact
 
     numbers, turned = parse_ints(seeds, "--seeds"), parse_settings(settings)
-    with open_artifact(artifact, graph=graph, backend=backend, device=device, threads=threads) as generator:
+    chain = [artifact, *(others or ())]
+    with open_artifact(chain, graph=graph, backend=backend, device=device, threads=threads) as generator:
+        for reason in generator.passed_over:
+            say(f"warning: {reason}")
         rows = _rows(generator.artifact.manifest, numbers, label)
         chosen = [number for _, number in rows] if label == EACH else label
         samples = generator.sample([seed for seed, _ in rows], batch=batch, settings=turned, label=chosen)
@@ -79,9 +86,11 @@ def command(
     )
     digest = hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
     if json:
-        emit_json({"out": str(out), "seeds": seeds, "count": len(rows), "sha256": digest, **origin})
+        used = {"artifact": str(generator.artifact.path), "passed_over": generator.passed_over}
+        emit_json({"out": str(out), "seeds": seeds, "count": len(rows), "sha256": digest, **used, **origin})
     else:
-        say(f"{out}: {len(rows)} samples, sha256 {digest[:12]}")
+        of = f" of {generator.artifact.path}" if others else ""
+        say(f"{out}: {len(rows)} samples{of}, sha256 {digest[:12]}")
 
 
 def _rows(manifest: Manifest, seeds: list[int], label: str | None) -> list[tuple[int, int]]:

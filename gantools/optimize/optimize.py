@@ -89,7 +89,7 @@ def optimize(
             entry = making.draft(name).write(typed, making.islands[name])
             if absent:
                 parity += _judge_typed(artifact, name, entry, typed, plan)
-            graphs[name] = entry = target.compile(typed, entry, plan)
+            graphs[name] = entry = target.compile(typed, entry, plan, on_event)
             if not absent:
                 parity += _judge_compiled(artifact, name, entry, folder / entry.file, plan, target)
             elif (built := attest_build(entry)) is not None:
@@ -200,7 +200,7 @@ class _Making:
         name = self.artifact.manifest.sampler.graph
         with tempfile.TemporaryDirectory() as aside:
             path = Path(aside) / f"{name}.onnx"
-            entry = self.target.compile(path, self.draft(name).write(path, islands), self.plan)
+            entry = self.target.compile(path, self.draft(name).write(path, islands), self.plan, self.on_event)
             with Session(Path(aside) / entry.file, entry, self.where) as session:
                 return self.judge.losses(session)
 

@@ -48,6 +48,7 @@ class Session:
 
     Raises:
         BackendError: The backend cannot open this format, or the runtime or device refused.
+        ArtifactError: An engine is damaged.
         MissingDependencyError: The runtime is not installed.
         UnknownNameError: No such backend.
     """

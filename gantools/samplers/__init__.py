@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gantools.core.artifact import load_artifact
 from gantools.core.registry import Table
-from gantools.runtime.session import Session, Where
+from gantools.runtime.session import Where
+from gantools.samplers.chain import first_that_opens
 from gantools.samplers.generator import Generator
 
 SAMPLERS: Table[Any] = Table("sampler", {"feedforward": "gantools.samplers.feedforward:sample"})
 
 
 def open_artifact(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     graph: str | None = None,
     backend: str | None = None,
@@ -24,21 +26,23 @@ def open_artifact(
     """Open an artifact folder or a lone ``.onnx`` and return its generator, ready to sample.
 
     Args:
-        path: What ``gantools export`` or ``gantools optimize`` wrote.
+        path: What ``gantools export`` or ``gantools optimize`` wrote. Of several, in order of preference, the first
+            that opens here is used, and ``Generator.passed_over`` says why it is not one before it. They must be of one
+            generator, and all of them whole.
         graph: A graph other than the artifact's main one, such as ``"generator_float"``.
         backend: A runtime other than the artifact's own.
         device: ``cpu``, ``cuda`` or ``cuda:N``, other than the artifact's own.
         threads: CPU threads for one run.
 
     Raises:
-        ArtifactError: Missing, damaged or unsafe artifact.
-        BackendError: The runtime or device refused.
+        ArtifactError: Missing, damaged or unsafe artifact, or several that are not the same generator.
+        BackendError: The runtime or device refused; of several, all of them.
         MissingDependencyError: The runtime is not installed.
     """
-    artifact = load_artifact(path)
+    paths = [path] if isinstance(path, str | Path) else list(path)
     where = Where(backend, device, threads)
-    session = Session.of(artifact, graph, where)
-    return Generator(artifact, session, SAMPLERS.load(artifact.manifest.sampler.kind), where)
+    artifact, session, passed_over = first_that_opens([load_artifact(one) for one in paths], graph, where)
+    return Generator(artifact, session, SAMPLERS.load(artifact.manifest.sampler.kind), where, passed_over)
 
 
 __all__ = ["SAMPLERS", "Generator", "open_artifact"]

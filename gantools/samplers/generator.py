@@ -27,11 +27,20 @@ class Generator:
     Attributes:
         artifact: What was opened, with its manifest and digest.
         session: The graph it runs.
+        passed_over: One sentence for each artifact that was preferred to this one and does not open here.
     """
 
-    def __init__(self, artifact: Artifact, session: Session, sample: Sample, where: Where | None = None) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        session: Session,
+        sample: Sample,
+        where: Where | None = None,
+        passed_over: tuple[str, ...] = (),
+    ) -> None:
         self.artifact = artifact
         self.session = session
+        self.passed_over = passed_over
         self._sample = sample
         self._where = where or Where()
         self._encoder: Session | None = None

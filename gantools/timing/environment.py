@@ -17,6 +17,8 @@ LIBRARIES = (
     "numpy",
     "onnxruntime",
     "onnxruntime-gpu",
+    "onnxruntime-ep-openvino",
+    "onnxruntime-ep-nv-tensorrt-rtx",
     "openvino",
     "tensorrt",
     "tensorrt-rtx",

@@ -1,12 +1,14 @@
 """Choosing settings and classes on the command line."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from gantools.core.artifact import load_artifact
 from tests.cli.test_app import gantools
 from tests.zoo import make_artifact, make_conditional
 
@@ -68,3 +70,23 @@ def test_each_needs_classes(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "'zoo-deconv' has no classes, got label 'each'" in done.stderr
     assert not (tmp_path / "g.png").exists()
+
+
+def test_artifacts_that_do_not_open_are_passed_over_with_a_warning(
+    make_artifact: Callable[..., Path], tmp_path: Path
+) -> None:
+    first, second = make_artifact("tensorrt", "first"), make_artifact("onnxruntime", "second")
+    done = gantools("sample", first, "--or", second, "--seeds", "0-3", "--out", tmp_path / "g.png", "--json")
+    assert done.returncode == 0, done.stderr
+    warning = f"'{first}' is passed over: backend 'tensorrt' opens tensorrt, and 'generator.onnx' is onnx."
+    assert done.stderr == f"warning: {warning}\n"
+    result = json.loads(done.stdout)
+    assert (result["artifact"], result["passed_over"]) == (str(second), [warning])
+    with Image.open(tmp_path / "g.png") as grid:
+        assert grid.info["gantools.artifact"] == load_artifact(second).digest
+    told = gantools("sample", first, "--or", second, "--seeds", "0-3", "--out", tmp_path / "g.png")
+    assert f"g.png: 4 samples of {second}, sha256 " in told.stderr
+    none = gantools("sample", first, "--or", first, "--out", tmp_path / "none.png")
+    assert none.returncode == 1
+    assert none.stderr.count(warning) == 2
+    assert not (tmp_path / "none.png").exists()

@@ -49,8 +49,10 @@ def test_errors_of_weights_cancel_on_images_that_were_not_seen(models: tuple[ir.
     round_weights(made, exact, SEEN)
     chosen = errors(made, exact)
     assert np.square(chosen).mean() < 0.7 * np.square(nearest).mean()
-    integers = [value for value in made.graph.initializers.values() if value.dtype == ir.DataType.INT8 and value.shape]
-    (weights,) = [value.const_value.numpy() for value in integers if value.const_value is not None and value.shape[1:]]
+    constants = [
+        value.const_value.numpy() for value in made.graph.initializers.values() if value.const_value is not None
+    ]
+    (weights,) = [one for one in constants if one.ndim == 4]
     assert weights.dtype == np.int8
     assert np.abs(weights.astype(int)).max() <= 127
 

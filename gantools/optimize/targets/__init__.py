@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gantools.core.artifact import GraphFile
+from gantools.core.events import OnEvent, ignore
 from gantools.core.registry import Table
 from gantools.optimize.plan import Plan, PlanPrecision, Rest
 
@@ -19,13 +20,14 @@ class Target(Protocol):
     def refusal(self, plan: Plan) -> tuple[str, str] | None:
         """One sentence and a hint for a plan that cannot work, known before anything is built; None: it may."""
 
-    def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:
+    def compile(self, typed: Path, graph: GraphFile, plan: Plan, on_event: OnEvent = ignore) -> GraphFile:
         """Compile a typed ONNX file that lies in the staged folder of the new artifact.
 
         Args:
             typed: The file. A target that makes another file of it removes it.
             graph: Its entry: name, precision, spec and device.
             plan: The rest.
+            on_event: Who watches.
 
         Returns:
             The entry of the compiled graph, whose file lies in the same folder.

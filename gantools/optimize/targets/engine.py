@@ -8,14 +8,17 @@ is switched off: it is on by default and would be another precision than the one
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from gantools.core.artifact import GraphFile
 from gantools.core.atomic import sha256_file
 from gantools.core.errors import BackendError
+from gantools.core.events import OnEvent, ignore
 from gantools.core.spec import GraphSpec
 from gantools.optimize.targets.store import compiled_once
+from gantools.optimize.targets.timings import kept_timings
 from gantools.runtime.backends.base import is_arithmetic
 from gantools.runtime.backends.nvidia_engine import collecting_logger, first_complaint
 
@@ -24,7 +27,13 @@ SUFFIX = ".engine"
 
 
 def compile_engine(
-    library: Any, name: str, typed: Path, graph: GraphFile, capabilities: tuple[str, ...] = (), machine: str = ""
+    library: Any,
+    name: str,
+    typed: Path,
+    graph: GraphFile,
+    capabilities: tuple[str, ...] = (),
+    machine: str = "",
+    on_event: OnEvent = ignore,
 ) -> GraphFile:
     """Write the engine beside ``typed``, remove ``typed``, and return the entry without its ``requires``.
 
@@ -34,7 +43,8 @@ def compile_engine(
         typed: The ONNX file.
         graph: Its entry.
         capabilities: Compute capabilities to compile for; none: the compiler's default.
-        machine: GPU and driver, where the engine depends on those that are here.
+        machine: GPU and driver, where the engine depends on those that are here: kernels are timed on it.
+        on_event: Who watches.
 
     Raises:
         BackendError: The parser or the compiler refused; its first complaint is in the message.
@@ -55,7 +65,9 @@ def compile_engine(
     counts = _arithmetic_layers(network)
 
     def compile_it() -> bytes:
-        engine = builder.build_serialized_network(network, config)
+        timed = kept_timings(config, (name, library.__version__), machine, on_event) if machine else nullcontext()
+        with timed:
+            engine = builder.build_serialized_network(network, config)
         if engine is None:
             reason = first_complaint(logger.complaints)
             raise BackendError(
@@ -72,7 +84,7 @@ def compile_engine(
         "for": [*capabilities, machine],
     }
     path = typed.with_suffix(SUFFIX)
-    path.write_bytes(compiled_once(facts, compile_it))
+    path.write_bytes(compiled_once(facts, compile_it, on_event))
     typed.unlink()
     return graph.model_copy(update={"file": path.name, "arithmetic_layers": counts})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantools.core.artifact import GraphFile
+from gantools.core.events import OnEvent, ignore
 from gantools.optimize.plan import Plan, PlanPrecision, Rest
 
 _INSTEAD = "use --target openvino --precision bf16 for this CPU, or --device cuda"
@@ -24,7 +25,13 @@ class OnnxRuntimeTarget:
             return "ONNX Runtime has no bf16 convolutions on a CPU.", _INSTEAD
         return None
 
-    def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:  # noqa: ARG002 - nothing to compile
+    def compile(
+        self,
+        typed: Path,  # noqa: ARG002 - nothing to compile
+        graph: GraphFile,
+        plan: Plan,  # noqa: ARG002
+        on_event: OnEvent = ignore,  # noqa: ARG002
+    ) -> GraphFile:
         """The file itself."""
         return graph.model_copy(update={"backend": "onnxruntime"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantools.core.artifact import GraphFile
+from gantools.core.events import OnEvent, ignore
 from gantools.optimize.plan import Plan, PlanPrecision, Rest
 from gantools.runtime.backends.openvino import cpu_capabilities
 
@@ -20,7 +21,13 @@ class OpenVinoTarget:
             return f"target 'openvino' runs on device 'cpu', got '{plan.device}'.", "leave --device out"
         return None
 
-    def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:  # noqa: ARG002 - nothing to compile
+    def compile(
+        self,
+        typed: Path,  # noqa: ARG002 - nothing to compile
+        graph: GraphFile,
+        plan: Plan,  # noqa: ARG002
+        on_event: OnEvent = ignore,  # noqa: ARG002
+    ) -> GraphFile:
         """The file itself."""
         return graph.model_copy(update={"backend": "openvino"})
 

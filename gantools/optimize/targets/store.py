@@ -8,17 +8,12 @@ engine one compiles, and the others wait for it; the lock goes with its process,
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gantools.core.atomic import write_atomic
-from gantools.core.cache import user_cache
-from gantools.core.errors import ArtifactError
 from gantools.core.events import Note, OnEvent, ignore
+from gantools.core.kept import kept_path, read_kept, write_kept
 from gantools.core.optional import require
 
 BOUND_BYTES = 8 * 1024**3
@@ -39,51 +34,25 @@ def compiled_once(
     Returns:
         The engine. A store that cannot be read or written only costs time.
     """
-    folder = user_cache() / "engines"
-    path = folder / (hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest() + _SUFFIX)
+    path = kept_path("engines", facts, _SUFFIX)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as err:
         on_event(Note(f"the engine is not kept for the next time: {err}", "warning"))
         return compile_it()
-    with _locked(path):
-        found = _read(path, on_event)
+    with locked(path):
+        found = read_kept(path, "its engine is compiled again", on_event)
         if found is None:
             found = compile_it()
-            _keep(path, found, bound, on_event)
+            write_kept(path, found, "the engine is", on_event, bound=bound)
     return found
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """While the block runs, no other process has the lock of this file. The folder is there."""
     filelock = require("filelock", extra="optimize", why="to compile an engine once")
     with filelock.FileLock(path.with_suffix(".lock")):
         for rest in path.parent.glob(f".{path.name}.*.partial"):  # of a process that was killed while writing
             rest.unlink(missing_ok=True)
         yield
-
-
-def _read(path: Path, on_event: OnEvent) -> bytes | None:
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    digest, _, engine = content.partition(b"\n")
-    if hashlib.sha256(engine).hexdigest().encode() != digest:
-        on_event(Note(f"'{path}' was damaged, and its engine is compiled again", "warning"))
-        return None
-    with contextlib.suppress(OSError):  # a store that may only be read
-        os.utime(path)
-    return engine
-
-
-def _keep(path: Path, engine: bytes, bound: int, on_event: OnEvent) -> None:
-    try:
-        write_atomic(path, hashlib.sha256(engine).hexdigest().encode() + b"\n" + engine)
-        kept = 0
-        for file in sorted(path.parent.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime, reverse=True):
-            kept += file.stat().st_size
-            if kept > bound and file != path:
-                file.unlink(missing_ok=True)
-    except (ArtifactError, OSError) as err:
-        on_event(Note(f"the engine is not kept for the next time: {err}", "warning"))

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from gantools.core.artifact import GraphFile, Requires
 from gantools.core.errors import BackendError
+from gantools.core.events import OnEvent, ignore
 from gantools.core.optional import require
 from gantools.optimize.plan import Plan, PlanPrecision, Rest
 from gantools.optimize.targets.engine import compile_engine
-from gantools.runtime.backends.nvidia_engine import compute_capability, device_problem
+from gantools.runtime.backends.nvidia_engine import compute_capability, device_problem, gpu_name
 from gantools.timing.environment import environment
 
 
@@ -34,7 +35,7 @@ class TensorRtTarget:
             )
         return None
 
-    def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:
+    def compile(self, typed: Path, graph: GraphFile, plan: Plan, on_event: OnEvent = ignore) -> GraphFile:
         """An engine for the GPU that is here."""
         library = require("tensorrt", extra="tensorrt", why="to compile TensorRT engines")
         device = plan.device or self.device
@@ -42,7 +43,9 @@ class TensorRtTarget:
             raise BackendError(
                 f"TensorRT compiles on the GPU that runs the engine: {problem}", hint="use --target tensorrt-rtx"
             )
-        compiled = compile_engine(library, "TensorRT", typed, graph, machine="; ".join(environment().gpus))
+        # The driver is told by nvidia-smi alone, which a Jetson lacks; of several GPUs only the first part tells which.
+        machine = "; ".join((gpu_name(device), *environment().gpus))
+        compiled = compile_engine(library, "TensorRT", typed, graph, machine=machine, on_event=on_event)
         requires = Requires(
             library="tensorrt", version=library.__version__, compute_capabilities=(compute_capability(device),)
         )

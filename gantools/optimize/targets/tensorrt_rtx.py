@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantools.core.artifact import GraphFile, Requires
+from gantools.core.events import OnEvent, ignore
 from gantools.core.optional import require
 from gantools.optimize.plan import Plan, PlanPrecision, Rest
 from gantools.optimize.targets.engine import compile_engine
@@ -25,10 +26,10 @@ class TensorRtRtxTarget:
             return f"target 'tensorrt-rtx' compiles for device 'cuda', got '{plan.device}'.", "leave --device out"
         return None
 
-    def compile(self, typed: Path, graph: GraphFile, plan: Plan) -> GraphFile:
+    def compile(self, typed: Path, graph: GraphFile, plan: Plan, on_event: OnEvent = ignore) -> GraphFile:
         """An engine for any GPU, or for those of the plan."""
         library = require("tensorrt_rtx", extra="tensorrt-rtx", why="to compile TensorRT-RTX engines")
-        compiled = compile_engine(library, "TensorRT-RTX", typed, graph, plan.compute_capabilities)
+        compiled = compile_engine(library, "TensorRT-RTX", typed, graph, plan.compute_capabilities, on_event=on_event)
         requires = Requires(
             library="tensorrt-rtx", version=library.__version__, compute_capabilities=plan.compute_capabilities
         )

@@ -82,6 +82,7 @@ class Backend(Protocol):
 
         Raises:
             BackendError: The runtime or the device refused.
+            ArtifactError: The file is damaged.
             MissingDependencyError: The runtime is not installed.
         """
 

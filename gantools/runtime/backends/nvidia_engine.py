@@ -17,12 +17,13 @@ from gantools.core.artifact import GraphFile
 from gantools.core.errors import BackendError, MissingDependencyError
 from gantools.core.optional import require
 from gantools.runtime.backends.base import Arrays, Availability, ComputedLayer, OpenOptions, is_arithmetic
+from gantools.runtime.backends.engine_checks import library_problem, read_engine, rebuild_command
+from gantools.runtime.backends.kernels import KeptKernels
 
 # How the inspector spells a type, in any version, in lower case. The first one found in a description counts.
 _SPELLINGS = {"bf16": "bf16", "bfloat16": "bf16", "fp16": "fp16", "half": "fp16", "int8": "int8", "fp8": "fp8"}
 _SPELLINGS |= {"fp32": "fp32", "float": "fp32"}
 _LONGEST = 200
-_REBUILD = "build it again here: 'gantools optimize ART --target {target} --out OUT'"
 
 
 class EngineBackend:
@@ -51,9 +52,10 @@ class EngineBackend:
 
         Raises:
             BackendError: Another version or GPU than it was built for, no GPU, or the library refused.
+            ArtifactError: The file is damaged.
         """
         library = self._library()
-        hint = _REBUILD.format(target=self.name)
+        hint = rebuild_command(self.name)
         demands = graph.requires
         if demands and demands.version != library.__version__:
             raise BackendError(
@@ -80,16 +82,32 @@ class EngineGraph:
     def __init__(self, library: Any, name: str, path: Path, graph: GraphFile, options: OpenOptions) -> None:
         self._library, self._name, self._device = library, name, _index(options.device)
         self._cuda = _cuda(name)
+        content, digest = read_engine(path, graph, name)
         self._buffers: dict[str, tuple[int, int]] = {}
         self._call(self._cuda.cudaSetDevice(self._device))
         self._logger = collecting_logger(library)
         self._runtime: Any = library.Runtime(self._logger)
-        self._engine: Any = self._runtime.deserialize_cuda_engine(path.read_bytes())
-        self._context: Any = self._engine.create_execution_context() if self._engine is not None else None
+        if (problem := library_problem(library, self._runtime, content)) is not None:
+            reason = f"{problem}." if problem else first_complaint(self._logger.complaints)
+            raise BackendError(
+                f"{name} {library.__version__} cannot load '{path.name}' here: {reason}", hint=rebuild_command(name)
+            )
+        self._engine: Any = self._runtime.deserialize_cuda_engine(content)
+        self._kernels: KeptKernels | None = None
+        self._context: Any = None
+        if self._engine is not None and hasattr(library, "IRuntimeCache"):
+            self._kernels = KeptKernels(self._engine, digest, library.__version__, gpu_and_driver(options.device))
+            self._context = self._kernels.context
+        elif self._engine is not None:
+            self._context = self._engine.create_execution_context()
         if self._context is None:
-            raise BackendError(f"{name} cannot open '{path.name}': {first_complaint(self._logger.complaints)}")
+            raise BackendError(
+                f"{name} cannot open '{path.name}': {first_complaint(self._logger.complaints)}",
+                hint=rebuild_command(name),
+            )
         (self._stream,) = self._call(self._cuda.cudaStreamCreate())
         self._outputs = [(tensor.name, np.dtype(tensor.dtype)) for tensor in graph.spec.outputs]
+        self._has_run = False
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
         """Compute all outputs: copy in, enqueue, copy out, wait."""
@@ -106,6 +124,9 @@ class EngineGraph:
         for name, array in results.items():
             self._copy(array.ctypes.data, self._buffers[name][0], array.nbytes, kinds.cudaMemcpyDeviceToHost)
         self._call(self._cuda.cudaStreamSynchronize(self._stream))
+        if self._kernels is not None and not self._has_run:
+            self._kernels.keep()  # an application may be ended without closing anything
+        self._has_run = True
         return results
 
     def layers(self) -> list[ComputedLayer]:
@@ -116,11 +137,13 @@ class EngineGraph:
     def close(self) -> None:
         """Free the device."""
         if self._context is not None:
+            if self._kernels is not None:
+                self._kernels.keep()  # sizes that were run after the first may have needed kernels of their own
             for address, _ in self._buffers.values():
                 self._cuda.cudaFree(address)
             self._buffers = {}
             self._cuda.cudaStreamDestroy(self._stream)
-            self._context = self._engine = self._runtime = None
+            self._context = self._kernels = self._engine = self._runtime = None
 
     def _address(self, name: str, size_bytes: int) -> int:
         """The device buffer of a tensor, at least this large, made known to the context."""
@@ -212,6 +235,11 @@ def gpu_name(device: str) -> str:
     properties = _cuda("tensorrt").cudaGetDeviceProperties(_index(device))[1]
     name = properties.name.decode() if isinstance(properties.name, bytes) else properties.name
     return f"{name} ({compute_capability(device)})"
+
+
+def gpu_and_driver(device: str) -> str:
+    """As ``gpu_name``, and the newest CUDA that the driver knows, such as ``"NVIDIA L4 (8.9), CUDA 13000"``."""
+    return f"{gpu_name(device)}, CUDA {_cuda('tensorrt').cudaDriverGetVersion()[1]}"
 
 
 def collecting_logger(library: Any) -> Any:

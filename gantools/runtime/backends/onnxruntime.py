@@ -1,4 +1,8 @@
-"""ONNX Runtime on CPU and CUDA, served by `onnxruntime` or `onnxruntime-gpu`, whichever is installed."""
+"""ONNX Runtime on CPU and CUDA, served by `onnxruntime` or `onnxruntime-gpu`, whichever is installed.
+
+The TensorRT provider of `onnxruntime-gpu` is not offered: no option binds it to the types of a graph, and none keeps
+fp32 from being computed in TF32 (1.31), so that it could not be told what is asked for. TensorRT itself can.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,19 @@ def _provider(device: str) -> tuple[str, dict[str, Any]]:
     return PROVIDERS[kind], {"device_id": index} if index else {}
 
 
+def session_options(ort: Any, graph: GraphFile, options: OpenOptions) -> Any:
+    """What every provider is told in the same words. Settings are entries of the session's configuration."""
+    settings = ort.SessionOptions()
+    settings.log_severity_level = 3
+    if options.threads:
+        settings.intra_op_num_threads = options.threads
+    for key, value in options.settings.items():
+        settings.add_session_config_entry(key, str(value))
+    for axis, size in graph.spec.fixed.items():
+        settings.add_free_dimension_override_by_name(axis, size)
+    return settings
+
+
 class OnnxRuntimeGraph:
     """A graph in an InferenceSession."""
 
@@ -40,14 +57,7 @@ class OnnxRuntimeGraph:
                 f"asked for device '{options.device}', and this ONNX Runtime has only {', '.join(offered)}.",
                 hint="pip install 'gantools[onnxruntime-gpu]', or use --device cpu",
             )
-        self._settings = ort.SessionOptions()
-        self._settings.log_severity_level = 3
-        if options.threads:
-            self._settings.intra_op_num_threads = options.threads
-        for key, value in options.settings.items():
-            self._settings.add_session_config_entry(key, str(value))
-        for axis, size in graph.spec.fixed.items():
-            self._settings.add_free_dimension_override_by_name(axis, size)
+        self._settings = session_options(ort, graph, options)
         if provider == PROVIDERS["cuda"] and graph.precision == "fp32":
             # On by default, and another precision than fp32: products would have 11 significant bits.
             provider_options["use_tf32"] = 0
