@@ -11,7 +11,8 @@ from gantools.cli.options import Json
 from gantools.cli.output import emit_json, say, show_table, watching
 
 if TYPE_CHECKING:
-    from gantools.optimize.search import Outcome, SearchReport
+    from gantools.optimize.contest import Outcome
+    from gantools.optimize.search import SearchReport
 
 AUTO = "auto"
 COLUMNS = ("candidate", "median ms", "samples/s", "MiB", "computed", "faster than exported", "loss, or why it is out")
@@ -122,6 +123,7 @@ def command(
         emit_json(found | ({"search": report.model_dump()} if report else {}))
     elif report is not None:
         show_table("", COLUMNS, [_row(one, report.chosen) for one in report.outcomes])
+        say("> chosen for its latency, * none is as good in latency, throughput, size and loss together")
     say(f"{out}: digest {made.digest[:12]}. Next: gantools verify {out} --against {parent.path}")
 
 
@@ -133,9 +135,10 @@ def _row(outcome: Outcome, chosen: str) -> list[str]:
     if outcome.p50_ms is not None:
         computed = ", ".join(f"{share:.0%} {name}" for name, share in sorted(outcome.computed.items()))
         size = f"{(outcome.bytes or 0) / 2**20:.1f}"
-        measured = [f"{outcome.p50_ms:.3g}", f"{outcome.samples_per_s:.4g}", size, computed]
+        rate = f"{outcome.samples_per_s:.4g}" + (f" ({outcome.streams} streams)" if outcome.streams > 1 else "")
+        measured = [f"{outcome.p50_ms:.3g}", rate, size, computed]
     lost = "; ".join(f"{one.metric} {one.loss:.2g} (up to {one.interval[1]:.2g})" for one in outcome.losses)
-    mark = "> " if outcome.name == chosen else ""
+    mark = ("> " if outcome.name == chosen else "") + ("* " if outcome.on_front else "")
     return [f"{mark}{outcome.name}", *measured, faster, outcome.rejected or lost]
 
 
@@ -148,6 +151,10 @@ def _show(report: SearchReport, out: Path) -> None:
     judged = [one for one in report.outcomes if one.p50_ms is not None and one.losses]
     if judged:
         first = judged[0].losses[0].metric
-        title = f"{first} lost over milliseconds of a run at batch {report.batch}"
-        points = [Line(one.name, [one.p50_ms or 0.0], [one.losses[0].loss]) for one in judged]
-        write_atomic(out / "search.png", png_bytes(line_plot(points, title=title)))
+        title = f"{first} lost over milliseconds of a run at batch {report.batch}, with its interval"
+        front = sorted((one.p50_ms or 0.0, one.losses[0].loss) for one in judged if one.on_front)
+        lines = [Line("front", [x for x, _ in front], [y for _, y in front])]
+        for one in judged:
+            (low, high), at = one.losses[0].interval, one.p50_ms or 0.0
+            lines.append(Line(one.name, [at], [one.losses[0].loss], [low], [high]))
+        write_atomic(out / "search.png", png_bytes(line_plot(lines, title=title)))

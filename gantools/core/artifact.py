@@ -29,6 +29,7 @@ SCHEMA = 1
 ENCODER = "encoder"
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
+Settings = dict[str, bool | int | float | str]
 
 
 def _inside(file: str) -> str:
@@ -63,6 +64,8 @@ class GraphFile(Frozen):
         backend: Who opens it when nobody asks for another.
         device: Where it is meant to run.
         islands: Parts of the names of layers that stay in fp32 because ``precision`` is too small for them.
+        threads: CPU threads that it was fastest with where it was optimized; None: as many as there are.
+        settings: Of ``backend``, by its own names, that it was fastest with.
         requires: Demands of a compiled graph.
         arithmetic_layers: Of a compiled graph: precision -> layers that multiply and add, counted in the typed network
             when it was compiled, for machines that cannot open it.
@@ -76,6 +79,8 @@ class GraphFile(Frozen):
     backend: str = "onnxruntime"
     device: str = "cpu"
     islands: tuple[str, ...] = ()
+    threads: int | None = Field(default=None, ge=1)
+    settings: Settings = {}
     requires: Requires | None = None
     arithmetic_layers: dict[str, int] = {}
     sha256: str = ""

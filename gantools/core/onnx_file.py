@@ -44,10 +44,25 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def append_metadata(path: Path, key: str, value: str) -> None:
-    """Add one ``metadata_props`` entry, at the end of the file: protobuf messages may be concatenated."""
+    """Put one ``metadata_props`` entry at the end of the file: protobuf messages may be concatenated.
+
+    One of the same key that was put there before makes room.
+    """
+    known = read_metadata(path).get(key)
+    with path.open("r+b") as stream:
+        size = stream.seek(0, 2)
+        if known is not None:
+            before = _metadata_entry(key, known)
+            stream.seek(max(0, size - len(before)))
+            if stream.read() == before:
+                stream.truncate(size - len(before))
+        stream.seek(0, 2)
+        stream.write(_metadata_entry(key, value))
+
+
+def _metadata_entry(key: str, value: str) -> bytes:
     parts = b"".join(_length_delimited(number, text.encode()) for number, text in ((1, key), (2, value)))
-    with path.open("ab") as stream:
-        stream.write(_length_delimited(_METADATA_PROPS, parts))
+    return _length_delimited(_METADATA_PROPS, parts)
 
 
 def external_data_locations(path: Path) -> list[str]:

@@ -43,7 +43,7 @@ class Line:
         name: In the legend; empty: not there.
         x: Where x falls back, a new piece of the curve begins, and what was drawn before turns pale.
         y: Values that are not finite are left out.
-        low: Lower ends of intervals, to be shaded; none: no intervals.
+        low: Lower ends of intervals, to be shaded, and drawn as a stroke where there is one point; none: no intervals.
         high: Upper ends.
     """
 
@@ -203,6 +203,8 @@ def _shade(pen: _Pen, frame: _Frame, line: Line, colour: tuple[int, int, int]) -
     if line.low is None or line.high is None:
         return
     known = [i for i in range(len(line.x)) if math.isfinite(line.low[i]) and math.isfinite(line.high[i])]
+    if len(line.x) == 1 and known and not (frame.logarithmic and line.low[0] <= 0):
+        pen.line([frame.place(line.x[0], line.low[0]), frame.place(line.x[0], line.high[0])], _pale(colour, 0.4), 1.2)
     for i, j in pairwise(known):
         if line.x[j] > line.x[i] and not (frame.logarithmic and min(line.low[i], line.low[j]) <= 0):
             corners = ((i, line.low), (j, line.low), (j, line.high), (i, line.high))

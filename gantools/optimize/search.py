@@ -2,7 +2,7 @@
 
 Every runtime that is here is tried in every precision that it multiplies in. A candidate that is refused, differs from
 its parent, is computed in another precision or loses too much is out, with the sentence that says so. The others are
-timed together, interleaved, at the sizes they are tuned for, beside the graph as it was exported.
+timed together at the sizes they are tuned for: see ``contest``.
 
 Candidates lie in a folder beside the result until the search is done, so that a search that was stopped goes on.
 """
@@ -12,15 +12,10 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from gantools.core.artifact import MANIFEST, Artifact, load_artifact
+from gantools.core.artifact import MANIFEST, Artifact, load_artifact, seal
 from gantools.core.atomic import staged_folder
 from gantools.core.errors import (
     ArtifactError,
@@ -33,57 +28,25 @@ from gantools.core.errors import (
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.proof import QualityLoss
 from gantools.core.spec import Frozen
+from gantools.optimize.contest import Contest, Entrant, Outcome
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
 from gantools.optimize.targets import TARGETS
 from gantools.runtime.backends import BACKENDS
-from gantools.runtime.session import Session, Where
-from gantools.timing.environment import default_threads
-from gantools.timing.measure import BenchPlan, measure
-from gantools.timing.stats import Ratio, ratio_of_medians
-from gantools.verify.attest import attest
 from gantools.verify.gate import Yardstick
-from gantools.verify.parity import SEEDS_FROM
-from gantools.verify.trials import examples_of, trial_inputs
 
 REPORT = "search.json"
-EXPORTED = "as exported"
 REASONS = (BackendError, MissingDependencyError, ParityError, PrecisionError, QualityError)
 """What puts a candidate out. Any other error is the user's or the disk's, and ends the search."""
 _MEASURED = {"forms", "islands", "rest"}
 """What ``optimize`` finds out and puts into the options of its step."""
-_PLAN = BenchPlan(batches=(1,), min_calls=300, max_seconds=3.0, rounds=20)
-
-
-class Outcome(Frozen):
-    """What became of a candidate.
-
-    Attributes:
-        name: Target and precision, or ``as exported``.
-        rejected: Why it is out; None: it is not.
-        p50_ms: Median latency of one run at the sizes it is tuned for, from host memory to host memory.
-        samples_per_s: Samples of that run divided by the median.
-        faster: How many times faster than as exported.
-        bytes: Of the graph's file.
-        computed: Precision -> share of the layers that multiply and add, as the runtime tells.
-        losses: What it cost.
-    """
-
-    name: str
-    rejected: str | None = None
-    p50_ms: float | None = None
-    samples_per_s: float | None = None
-    faster: Ratio | None = None
-    bytes: int | None = None
-    computed: dict[str, float] = {}
-    losses: tuple[QualityLoss, ...] = ()
 
 
 class SearchReport(Frozen):
     """Every candidate in the order it was tried, and which one was taken.
 
     Attributes:
-        chosen: Name of the fastest candidate that is not out; the graph as it was exported is none.
+        chosen: Name of the fastest candidate that is not out, by latency; the graph as it was exported is none.
         batch: Samples in one timed run.
         outcomes: Of all of them.
     """
@@ -149,9 +112,15 @@ def search(
         shutil.rmtree(work, ignore_errors=True)
         reasons = "\n".join(f"  {name}: {outcome.rejected}" for name, outcome in outcomes.items())
         raise BackendError(f"no candidate is left:\n{reasons}", hint="allow more loss, or install another runtime")
-    report = _timed(artifact, made, outcomes, plan, on_event)
+    contest = Contest(artifact, made, plan, on_event)
+    outcomes, chosen = contest.held(outcomes)
+    if chosen is None:
+        reasons = "; ".join(f"{one.name}: {one.rejected}" for one in outcomes.values() if one.rejected)
+        raise BackendError(f"no candidate could be timed: {reasons}", hint="run 'gantools bench ART' to see why")
+    report = SearchReport(chosen=chosen, batch=contest.batch, outcomes=tuple(outcomes.values()))
+    entrant = contest.entrants[chosen]
     with staged_folder(out, marker=MANIFEST) as folder:
-        shutil.copytree(made[report.chosen].folder, folder, dirs_exist_ok=True)
+        _copy(made[entrant.candidate], entrant, folder)
         (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n")
     shutil.rmtree(work, ignore_errors=True)
     return load_artifact(out), report
@@ -198,52 +167,10 @@ def _is_of(loss: QualityLoss, yardstick: Yardstick) -> bool:
     return loss.data_sha256 in ("", *known) and loss.extractor_sha256 in ("", extractor and extractor.sha256)
 
 
-def _timed(
-    artifact: Artifact, made: dict[str, Artifact], outcomes: dict[str, Outcome], plan: Plan, on_event: OnEvent
-) -> SearchReport:
-    """Time the candidates and the source together; choose by median."""
-    threads = plan.threads or default_threads()
-    batch = 1
-    with ExitStack() as stack:
-        sessions = {
-            name: stack.enter_context(Session.of(one, None, Where(threads=threads))) for name, one in made.items()
-        }
-        source = stack.enter_context(Session.of(artifact, None, Where(threads=threads)))
-        first = next(iter(sessions.values()))
-        if limits := first.spec.axes.get("batch"):
-            batch = limits.opt
-        seeds = range(SEEDS_FROM, SEEDS_FROM + batch)
-        inputs = trial_inputs(first.spec, artifact.manifest.sampler, seeds, examples=examples_of(artifact))
-        calls = {name: partial(session.run, inputs) for name, session in {EXPORTED: source, **sessions}.items()}
-        on_event(Note(f"timing {len(calls)} graphs at batch {batch}, {threads} threads"))
-        timings = measure(calls, _PLAN.model_copy(update={"threads": threads}))
-        rounds: dict[str, Any] = {
-            name: np.reshape(timing.values_ms, (-1, timing.block))
-            for name, timing in timings.items()
-            if not timing.failure
-        }
-        for name, timing in timings.items():
-            known = outcomes.get(name, Outcome(name=name))
-            if timing.failure:
-                outcomes[name] = known.model_copy(update={"rejected": timing.failure})
-                continue
-            median = float(np.median(timing.values_ms))
-            one = made.get(name, artifact)
-            found: dict[str, Any] = {
-                "p50_ms": median,
-                "samples_per_s": batch / median * 1000,
-                "bytes": one.graph()[0].stat().st_size,
-                "computed": attest(sessions.get(name, source)).computed,
-            }
-            if name != EXPORTED and EXPORTED in rounds:
-                found["faster"] = ratio_of_medians(rounds[EXPORTED], rounds[name])
-            outcomes[name] = known.model_copy(update=found)
-    return SearchReport(chosen=_fastest(tuple(outcomes.values())), batch=batch, outcomes=tuple(outcomes.values()))
-
-
-def _fastest(outcomes: Sequence[Outcome]) -> str:
-    medians = {one.name: one.p50_ms for one in outcomes if one.p50_ms is not None and one.name != EXPORTED}
-    if not medians:
-        reasons = "; ".join(f"{one.name}: {one.rejected}" for one in outcomes if one.rejected)
-        raise BackendError(f"no candidate could be timed: {reasons}", hint="run 'gantools bench ART' to see why")
-    return min(medians, key=lambda name: medians[name])
+def _copy(artifact: Artifact, entrant: Entrant, folder: Path) -> None:
+    """The artifact in the settings that won."""
+    shutil.copytree(artifact.folder, folder, dirs_exist_ok=True)
+    if entrant.threads is not None or entrant.settings:
+        tuned = {"threads": entrant.threads, "settings": entrant.settings}
+        graphs = {name: entry.model_copy(update=tuned) for name, entry in artifact.manifest.graphs.items()}
+        seal(folder, artifact.manifest.model_copy(update={"graphs": graphs}))

@@ -26,7 +26,7 @@ class Where:
         backend: Name in the table of backends.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads for one run.
-        settings: Settings of the backend, by its own names.
+        settings: Settings of the backend, by its own names; those of the artifact that are not among them hold too.
     """
 
     backend: str | None = None
@@ -65,9 +65,9 @@ class Session:
                 hint="leave --backend out to use the artifact's own",
             )
         self._dtypes = {tensor.name: np.dtype(tensor.dtype) for tensor in self.spec.inputs}
-        self._graph: Graph | None = loaded.open(
-            path, graph, OpenOptions(self.device, where.threads, where.settings or {})
-        )
+        tuned: Mapping[str, Any] = graph.settings if self.backend == graph.backend else {}
+        options = OpenOptions(self.device, where.threads or graph.threads, {**tuned, **(where.settings or {})})
+        self._graph: Graph | None = loaded.open(path, graph, options)
 
     @classmethod
     def of(cls, artifact: Artifact, name: str | None = None, where: Where = Where()) -> Session:

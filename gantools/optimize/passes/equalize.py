@@ -4,10 +4,12 @@ A convolution of channels x_c with weights W_c is one of x_c / s_c with s_c W_c.
 weights and bias of the convolution before, or a scale and shift by channel, past whatever commutes with a positive
 factor (ReLU and its kin, repeated pixels). Each channel gets
 
-    s_c = max|x_c|^(1/2) / max|W_c|^(1/2)
+    s_c = max|x_c|^alpha / max|W_c|^(1 - alpha)
 
-(Xiao et al. 2023, SmoothQuant, equation 4 with alpha = 0.5; Nagel et al. 2019 take the maker's weights instead of real
-activations, equation 11), which leaves activations and weights equally hard to round.
+(Xiao et al. 2023, SmoothQuant, equation 4; Nagel et al. 2019, equation 11, take the maker's weights instead of real
+activations). With alpha = 1/2 activations and weights are equally hard to round. It is 0.65 here, because
+``weight_rounding`` makes up for part of what is harder for weights: on four networks that made the squared error of the
+output 0.77 to 1.01 times as large as 1/2 did, and 0.8 was no better on images that were not seen.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from gantools.runtime.backends.base import Arrays
 
 Scales = npt.NDArray[np.float32]
 _FOLLOW = ("Relu", "LeakyRelu", "PRelu")
+_ALPHA = 0.65
 _LEAST = 1e-3  # of the largest channel: one that is silent on all inputs says nothing of its scale
 
 
@@ -64,9 +67,9 @@ def equalized(model: ir.Model, inputs: Iterable[Arrays]) -> ir.Model:
         largest = [np.maximum(most, np.abs(one).max((0, 2, 3))) for most, one in zip(largest, values, strict=True)]
     for seam, most in zip(joints, largest, strict=True):
         weights = np.max([_by_input(taker) for taker in seam.takers], axis=0)
-        scales = np.sqrt(_floored(most) / _floored(weights)).astype(np.float32)
+        scales: Scales = (_floored(most) ** _ALPHA / _floored(weights) ** (1 - _ALPHA)).astype(np.float32)
         for node, place, axis in seam.makers:
-            _scale(node, place, axis, 1 / scales)
+            _scale(node, place, axis, np.float32(1) / scales)
         for taker in seam.takers:
             _scale(taker, 1, 0 if taker.op_type == "ConvTranspose" else 1, scales)
     return found

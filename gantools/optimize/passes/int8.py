@@ -3,11 +3,12 @@
 The mechanics are those of ``onnxruntime.quantization``; what is decided here is where they apply, for generators:
 
 - channels of an activation are made alike before one scale has to serve them all: see ``equalize``.
+- weights are rounded together, not one by one: see ``weight_rounding``.
 - only what multiplies and adds is quantized, by its inputs: x -> s round(clip(x / s, -128, 127)) before it, and nothing
   after it, so that an activation, a sum or a rescaling that follows is fused with the product and not rounded twice.
-- weights: symmetric, a scale for each output channel. Activations: symmetric, one scale. What is largest of a few
-  values in ten thousand may be cut off where that rounds all others less: of three shares that are kept, the one is
-  taken whose outputs lie nearest to those in float, on real inputs. Zero points would not be accepted by TensorRT.
+- weights: symmetric, a scale for each output channel. Activations: symmetric, one scale with room for the largest value
+  of all real inputs: cutting off a few values in ten thousand is better for most images and far worse for some.
+  Zero points would not be accepted by TensorRT.
 - biases stay float32: an int32 bias behind a DequantizeLinear is refused by TensorRT. They give back what rounding
   adds: see ``bias_correction``.
 - which products stay in float is measured, by what each alone does to the output: see ``sparing``.
@@ -42,10 +43,7 @@ from gantools.optimize.race import copied
 from gantools.optimize.rewrites.reading import constant, is_op
 from gantools.runtime.backends.base import Arrays
 
-WHOLE = 100.0
-SHARES = (WHOLE, 99.999, 99.99)
-"""Percentages of an activation's values that its scale has room for."""
-_FEW = 16  # inputs for histograms and comparisons, which take longer than a largest value
+_FEW = 16  # inputs for everything but the largest values
 _FOLLOWERS = ("Relu", "LeakyRelu", "PRelu", "Clip", "Tanh", "Sigmoid", "Add", "Mul", "DepthToSpace")
 
 
@@ -107,23 +105,11 @@ def quantize(model: ir.Model, inputs: Iterable[Arrays]) -> Quantization:
     if not names:
         return Quantization(model, model)
     exact = equalized(model, few)
-    expected = list(observed(exact, few))
-    best, least = exact, np.inf
-    with tempfile.TemporaryDirectory() as folder, _silence():
-        source = Path(folder) / "source.onnx"
-        ir.save(exact, source)
-        for share in SHARES:
-            path = Path(folder) / f"{share:g}.onnx"
-            _quantize(source, path, names, given if share == WHOLE else few, share)
-            made = ir.load(path)
-            ir.external_data.load_to_model(made)
-            _unround_others(made, names)
-            error = _error(observed(made, few), expected)
-            if error < least:
-                best, least = made, error
-    round_weights(best, exact, few)
-    correct_biases(best, exact, few)
-    return Quantization(exact, best)
+    made = _quantized(exact, names, given)
+    _unround_others(made, names)
+    round_weights(made, exact, few)
+    correct_biases(made, exact, few)
+    return Quantization(exact, made)
 
 
 def apply(model: ir.Model, islands: Collection[str] = (), inputs: Iterable[Arrays] = ()) -> ir.Model:
@@ -194,48 +180,41 @@ def _error(outputs: Iterable[Sequence[Any]], expected: Sequence[Sequence[Any]]) 
     ) / max(len(expected), 1)
 
 
-def _quantize(source: Path, made: Path, nodes: list[str], inputs: list[Arrays], share: float) -> None:
+def _quantized(model: ir.Model, nodes: list[str], inputs: list[Arrays]) -> ir.Model:
+    """What the library makes of it."""
     quantization: Any = require("onnxruntime.quantization", extra="onnxruntime", why="to quantize graphs to int8")
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-        """One input after another, because a histogram's library keeps all values of those that it reads at once."""
-
         def __init__(self) -> None:
-            self.places = iter(range(len(inputs)))
-
-        def __len__(self) -> int:
-            return len(inputs)
-
-        def set_range(self, start_index: int, end_index: int) -> None:
-            self.places = iter(range(start_index, end_index))
+            self.left = iter(inputs)
 
         def get_next(self) -> Arrays | None:
-            place = next(self.places, None)
-            return None if place is None else inputs[place]
+            return next(self.left, None)
 
-    whole = share == WHOLE
-    method = quantization.CalibrationMethod
-    quantization.quantize_static(
-        source,
-        made,
-        Reader(),
-        quant_format=quantization.QuantFormat.QDQ,
-        op_types_to_quantize=list(PRODUCTS),
-        nodes_to_quantize=nodes,
-        per_channel=True,
-        activation_type=quantization.QuantType.QInt8,
-        weight_type=quantization.QuantType.QInt8,
-        calibrate_method=method.MinMax if whole else method.Percentile,
-        extra_options={
-            "ActivationSymmetric": True,
-            "WeightSymmetric": True,
-            "QuantizeBias": False,
-            "OpTypesToExcludeOutputQuantization": list(PRODUCTS),
-            "MatMulConstBOnly": True,
-            "CalibStridedMinMax": 1,
-            **({} if whole else {"CalibPercentile": share}),
-        },
-    )
+    with tempfile.TemporaryDirectory() as folder, _silence():
+        source, path = Path(folder) / "source.onnx", Path(folder) / "made.onnx"
+        ir.save(model, source)
+        quantization.quantize_static(
+            source,
+            path,
+            Reader(),
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=list(PRODUCTS),
+            nodes_to_quantize=nodes,
+            per_channel=True,
+            activation_type=quantization.QuantType.QInt8,
+            weight_type=quantization.QuantType.QInt8,
+            extra_options={
+                "ActivationSymmetric": True,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+                "OpTypesToExcludeOutputQuantization": list(PRODUCTS),
+                "MatMulConstBOnly": True,
+            },
+        )
+        made = ir.load(path)
+        ir.external_data.load_to_model(made)
+    return made
 
 
 @contextlib.contextmanager

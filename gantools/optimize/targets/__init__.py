@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from gantools.core.artifact import GraphFile
+from gantools.core.artifact import GraphFile, Settings
 from gantools.core.events import OnEvent, ignore
 from gantools.core.registry import Table
 from gantools.optimize.plan import Plan, PlanPrecision, Rest
@@ -42,6 +43,9 @@ class Target(Protocol):
 
     def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:
         """What a device multiplies in at a speed that is worth a try; none: the target's own device."""
+
+    def settings(self, device: str) -> Mapping[str, Settings]:
+        """Settings of its backend that are faster for some graphs: name -> settings."""
 
     def rest(self) -> Rest:
         """What it computes best beside int8."""

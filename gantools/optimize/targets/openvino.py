@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from gantools.core.artifact import GraphFile
+from gantools.core.artifact import GraphFile, Settings
 from gantools.core.events import OnEvent, ignore
 from gantools.optimize.plan import Plan, PlanPrecision, Rest
 from gantools.runtime.backends.openvino import cpu_capabilities
@@ -40,6 +41,10 @@ class OpenVinoTarget:
         capabilities = cpu_capabilities()
         low: tuple[PlanPrecision, ...] = ("bf16", "int8")
         return ("fp32", *(name for name in low if name.upper() in capabilities))
+
+    def settings(self, device: str) -> Mapping[str, Settings]:  # noqa: ARG002 - it has but one
+        """Threads that the system may move: better where other work keeps a core busy."""
+        return {"unpinned": {"ENABLE_CPU_PINNING": False}}
 
     def rest(self) -> Rest:
         """As OpenVINO says of this CPU."""

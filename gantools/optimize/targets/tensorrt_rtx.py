@@ -6,9 +6,10 @@ library supports; 7.5 must be named, and is better compiled for alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from gantools.core.artifact import GraphFile, Requires
+from gantools.core.artifact import GraphFile, Requires, Settings
 from gantools.core.events import OnEvent, ignore
 from gantools.core.optional import require
 from gantools.optimize.plan import Plan, PlanPrecision, Rest
@@ -42,6 +43,10 @@ class TensorRtRtxTarget:
     def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:  # noqa: ARG002 - the same for all
         """Tensor cores have all of them."""
         return ("fp32", "bf16", "fp16", "int8")
+
+    def settings(self, device: str) -> Mapping[str, Settings]:  # noqa: ARG002 - the same for all
+        """None: the compiler times what there is to choose."""
+        return {}
 
     def rest(self) -> Rest:
         """Not measured on a GPU yet: what is exact."""

@@ -34,13 +34,20 @@ def _provider(device: str) -> tuple[str, dict[str, Any]]:
 
 
 def session_options(ort: Any, graph: GraphFile, options: OpenOptions) -> Any:
-    """What every provider is told in the same words. Settings are entries of the session's configuration."""
+    """What every provider is told in the same words.
+
+    Settings are entries of the session's configuration, and ``graph_optimization_level``: ``basic``, ``extended`` or
+    ``all``, of which only the last gives channels in blocks to CPUs.
+    """
     settings = ort.SessionOptions()
     settings.log_severity_level = 3
     if options.threads:
         settings.intra_op_num_threads = options.threads
     for key, value in options.settings.items():
-        settings.add_session_config_entry(key, str(value))
+        if key == "graph_optimization_level":
+            settings.graph_optimization_level = getattr(ort.GraphOptimizationLevel, f"ORT_ENABLE_{str(value).upper()}")
+        else:
+            settings.add_session_config_entry(key, str(value))
     for axis, size in graph.spec.fixed.items():
         settings.add_free_dimension_override_by_name(axis, size)
     return settings
