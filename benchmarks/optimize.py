@@ -200,7 +200,7 @@ def measure_batch(
             row = {"batch": batch, "device": device, "name": label, **summary(timing), "load": load}
             row |= {"multiply_adds": variant.multiply_adds, "bytes": variant.bytes, "peak_of": variant.precision}
             row |= variant.columns
-            if variant.precision not in ("fp32", "tf32") and timing.failure is None:
+            if variant.precision != "fp32" and timing.failure is None:
                 images = (
                     levels_of(variant.run(one.ours), -1.0) if variant.ours else levels_of(variant.run(one.peers), black)
                     for one in judged

@@ -1,4 +1,4 @@
-"""``benchmarks/optimize.py --device cuda``, with the same options: optimized image generators beside their peers on a GPU.
+"""Optimized image generators beside their peers on a GPU: ``benchmarks/optimize.py --device cuda``, the same options.
 
 python benchmarks/gpu/optimized.py [--models dcgan-64] [--batches 1,16] [--record FILE]
 """
