@@ -8,18 +8,15 @@ Both are what their documentation does, with their defaults, calibrated on the s
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from optimize_peers import Variant, failed, onnxruntime_variant, openvino_variant
+from optimize_peers import Variant, failed, onnxruntime_variant, openvino_variant, quiet
 
 from gantools.runtime.backends.base import Arrays
 
@@ -73,32 +70,20 @@ def _by_onnxruntime(stock: Path, inputs: list[Arrays], folder: Path) -> Path:
         def get_next(self) -> Arrays | None:
             return next(self.rest, None)
 
-    with _quiet():
+    with quiet():
         quant_pre_process(stock, folder / "prepared.onnx")
         quantize_static(folder / "prepared.onnx", folder / "qdq.onnx", Reader())
     return folder / "qdq.onnx"
 
 
 def _by_nncf(stock: Path, inputs: list[Arrays], folder: Path) -> Path:
-    with _quiet():
+    with quiet():
         import nncf  # type: ignore[import-not-found, import-untyped, unused-ignore]
         import openvino
 
         quantized = nncf.quantize(openvino.Core().read_model(stock), nncf.Dataset(inputs))
         openvino.save_model(quantized, folder / "nncf.xml", compress_to_fp16=False)
     return folder / "nncf.xml"
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without progress bars and advice."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(before)
 
 
 def levels_of(image: npt.NDArray[Any], black: float) -> npt.NDArray[np.float64]:

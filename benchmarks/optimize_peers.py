@@ -5,9 +5,12 @@ A variant that cannot be made is one that raises when it is called, so that its 
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -67,6 +70,18 @@ def failed(err: Exception, precision: str, *, ours: bool = False) -> Variant:
         raise err
 
     return Variant(run, precision, ours=ours)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without progress bars and advice."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def kind_of(device: str) -> str:
@@ -149,7 +164,8 @@ def stock_variants(stock: Path, products: int, device: str) -> dict[str, Variant
 
         slim = stock.parent.parent / "slim" / "slim.onnx"
         slim.parent.mkdir()
-        onnxslim.slim(str(stock), str(slim))
+        with quiet():
+            onnxslim.slim(str(stock), str(slim))
         paths[" + onnxslim"] = slim
     except ImportError:
         print("onnxslim is not installed, and not measured", file=sys.stderr)
