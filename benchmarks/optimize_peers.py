@@ -217,12 +217,14 @@ def openvino_variant(path: Path, precision: str | None, products: int, hint: dic
     config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": default_threads(), **hint}
     try:
         compiled = openvino.Core().compile_model(path, "CPU", config)
-        chosen = {"bf16": "bf16", "f16": "fp16"}.get(str(compiled.get_property("INFERENCE_PRECISION_HINT").to_string()))
-        columns = {"computed": computed_of(path, "openvino", "cpu", {"INFERENCE_PRECISION_HINT": "f32", **hint})}
+        rest = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()  # of whatever is not quantized
+        columns = {"computed": computed_of(path, "openvino", "cpu", {"INFERENCE_PRECISION_HINT": rest})}
     except RuntimeError as err:
         return failed(err, precision or "fp32")
     run = partial(_run_openvino, compiled.create_infer_request())
-    return Variant(run, precision or chosen or "fp32", products, bytes_of(path), columns)
+    return Variant(
+        run, precision or {"bf16": "bf16", "f16": "fp16"}.get(rest, "fp32"), products, bytes_of(path), columns
+    )
 
 
 def computed_of(path: Path, backend: str, device: str, settings: dict[str, str] | None = None) -> dict[str, float]:
