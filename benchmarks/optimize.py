@@ -1,18 +1,22 @@
 """What ``gantools optimize`` makes of image generators, beside what a user gets without it. Interleaved, one machine.
 
-    python benchmarks/optimize.py [--models dcgan-64,sngan-64] [--batches 1,16] [--record FILE]
+    python benchmarks/optimize.py [--models dcgan-64,sngan-64] [--batches 1,16] [--device cuda] [--record FILE]
 
 The networks have the sizes of their papers and were trained for two steps, because speed does not depend on weights.
 ``sr-x4`` is a foreign ONNX file, found through GANTOOLS_DATA: 16 x 64 channels, 320x180 pixels to 1280x720; its peers
-get floats, ours bytes. All compute float images from the same inputs, with as many threads as there are physical cores:
+get floats, ours bytes. All compute float images from the same inputs in host memory and leave them there, with as many
+threads as there are physical cores:
 
-- ``torch``: eager, in PyTorch's layout and in channels_last, and compiled; fp32, and bf16 by autocast.
+- ``torch``: eager and compiled, in channels_last; on GPUs with ``max-autotune``, that is with CUDA graphs. Below fp32
+  the weights are converted, or where a network refuses that, autocast is used: ``lowered`` in the row.
 - ``onnxruntime, stock``: ``torch.onnx.export`` and an InferenceSession with all its optimizations; and after onnxslim,
   where that is installed.
-- ``openvino, stock``: the same file, in fp32 and in the precision that OpenVINO chooses.
+- ``openvino, stock``: the same file, in fp32 and in the precision that OpenVINO chooses. On CPUs.
+- ``int8, stock``: the same file quantized by ONNX Runtime's defaults, and by nncf's where that is installed. On CPUs.
 - ``gantools``: the optimized artifact for each runtime and precision, and the same without rewrites.
 
-Each of ours is compared with every other: a ratio of medians, its interval over rounds, in which all took turns.
+Each of ours is compared with every other: a ratio of medians, its interval over rounds, in which all took turns. Rows
+say how much of the measured peak of the machine they reach (``peaks.py``), and below fp32 what the precision costs.
 """
 
 from __future__ import annotations
@@ -22,39 +26,44 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 import torch
+from optimize_int8 import CALIBRATED, JUDGED, JUDGED_FROM, int8_variants, levels_of, quality
+from optimize_ours import GRAPH, OURS_ON, our_artifacts, our_variant
+from optimize_peers import (
+    kind_of,
+    onnxruntime_variant,
+    products_of,
+    stock_export,
+    stock_variants,
+    torch_variants,
+)
+from peaks import peaks
 from rows import ratio, summary
 
 from gantools.core.artifact import Artifact
 from gantools.core.atomic import write_atomic
+from gantools.core.optional import installed_versions
 from gantools.core.recipe import resolve_recipe
 from gantools.core.spec import AxisRange
 from gantools.export.onnx import export
 from gantools.optimize.foreign.adopt import adopt
 from gantools.optimize.foreign.interface import Adoption
-from gantools.optimize.forms import at_sizes
-from gantools.optimize.multiply_adds import multiply_adds
-from gantools.optimize.optimize import optimize
-from gantools.optimize.plan import Plan
-from gantools.runtime.backends.openvino import cpu_capabilities
-from gantools.runtime.session import Session
+from gantools.runtime.backends.base import Arrays
 from gantools.timing.environment import LoadWatch, default_threads, environment
 from gantools.timing.measure import BenchPlan, measure
 from gantools.train import PARTS, train
-from gantools.verify.attest import attest
 from gantools.verify.trials import trial_inputs
 
-Call = Callable[[], Any]
-GRAPH = "generator_float"
+Peaks = dict[str, dict[str, Any]]
 MODELS: dict[str, dict[str, Any]] = {
     "dcgan-64": {"name": "dcgan", "resolution": 64},
     "sngan-32": {"name": "sngan", "resolution": 32},
@@ -64,7 +73,6 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 FOREIGN = "sr-x4"
 SMALL = {"stylegan2": {"channel_base": 256, "channel_max": 8}, "dcgan": {"width": 8}, "resnet": {"width": 32}}
-OURS = "gantools"
 
 
 class Enlarger(torch.nn.Module):
@@ -126,143 +134,148 @@ def artifact_of(name: str, out: Path) -> tuple[Artifact, torch.nn.Module]:
     return artifact, module
 
 
-def torch_calls(module: torch.nn.Module, inputs: list[npt.NDArray[Any]]) -> dict[str, Call]:
-    """The network itself, in every setting."""
-    given = [torch.from_numpy(value) for value in inputs]
+@dataclass(frozen=True)
+class Drawn:
+    """The same inputs as an artifact takes them, and as the network itself does: images in floats."""
 
-    def run(network: Callable[..., Any], low: bool) -> Any:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=low):
-            return network(*given).float().numpy()
-
-    calls: dict[str, Call] = {}
-    last = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for low in (False, True):
-        precision = "bf16" if low else "fp32"
-        calls[f"torch eager {precision}, channels_last"] = partial(run, last, low)
-        compiled = torch.compile(last, dynamic=False)
-        calls[f"torch compiled {precision}, channels_last"] = partial(run, compiled, low)
-    return calls
+    ours: Arrays
+    peers: Arrays
 
 
-def stock_calls(
-    module: torch.nn.Module, inputs: list[npt.NDArray[Any]], names: list[str], folder: Path
-) -> dict[str, Call]:
-    """The default export in stock runtimes."""
-    import onnxruntime
-    import openvino
-
-    path = folder / "stock.onnx"
-    plain = module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    torch.onnx.export(plain, tuple(map(torch.from_numpy, inputs)), path, input_names=names, dynamo=True, verbose=False)
-    given = dict(zip(names, inputs, strict=True))
-    paths = {"": path}
-    try:
-        import onnxslim  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
-        slim = folder / "slim.onnx"
-        onnxslim.slim(str(path), str(slim))
-        paths[" + onnxslim"] = slim
-    except ImportError:
-        print("onnxslim is not installed, and not measured", file=sys.stderr)
-    calls: dict[str, Call] = {}
-    for label, file in paths.items():
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = default_threads()
-        session = onnxruntime.InferenceSession(file, settings, providers=["CPUExecutionProvider"])
-        calls[f"onnxruntime fp32, stock{label}"] = partial(session.run, None, given)
-    for label, hint in (("fp32", {"INFERENCE_PRECISION_HINT": "f32"}), ("as it chooses", {})):
-        config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": default_threads(), **hint}
-        request = openvino.Core().compile_model(path, "CPU", config).create_infer_request()
-        calls[f"openvino {label}, stock"] = partial(_infer, request, given)
-    return calls
+def drawn(artifact: Artifact, seeds: range) -> Drawn:
+    """What some seeds say."""
+    spec, sampler = artifact.graph(GRAPH)[1].spec, artifact.manifest.sampler
+    given = trial_inputs(spec, sampler, seeds)
+    peers = {tensor.name: given[tensor.name] for tensor in spec.inputs}
+    if sampler.image:
+        one = peers[sampler.image]
+        peers[sampler.image] = np.ascontiguousarray(one.transpose(0, 3, 1, 2), np.float32) / 255
+    return Drawn(given, peers)
 
 
-def _infer(request: Any, given: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    return np.array(next(iter(request.infer(given, share_inputs=True).values())))
+def batches_of(artifact: Artifact, count: int, batch: int, first: int = 0) -> list[Drawn]:
+    """At least so many samples, as inputs of one batch size."""
+    return [drawn(artifact, range(seed, seed + batch)) for seed in range(first, first + count, batch)]
 
 
-def our_artifacts(artifact: Artifact, batch: int, out: Path) -> dict[str, Artifact]:
-    """Every runtime and precision of this CPU, with and without rewrites, tuned for this batch."""
-    pairs = [("onnxruntime", "fp32"), ("openvino", "fp32")]
-    if "BF16" in cpu_capabilities():
-        pairs.append(("openvino", "bf16"))
-    made = {}
-    for target, precision in pairs:
-        for rewrite in ("measured", "off"):
-            # One size alone, as the peers' exports have.
-            sizes = artifact.graph(GRAPH)[1].spec.sizes("opt", batch=batch)
-            axes = {axis: AxisRange(min=size, opt=size, max=size) for axis, size in sizes.items()}
-            plan = Plan.model_validate({"target": target, "precision": precision, "rewrite": rewrite, "axes": axes})
-            label = f"{OURS}, {target} {precision}{'' if rewrite == 'measured' else ', not rewritten'}"
-            made[label] = optimize(artifact, plan, out / label)
-            print(f"{label}: {made[label].manifest.steps[-1].options['forms'][GRAPH]}", file=sys.stderr)
-    return made
-
-
-def measure_model(name: str, batches: list[int], seconds: float) -> list[dict[str, Any]]:
+def measure_model(name: str, batches: list[int], seconds: float, device: str, best: Peaks) -> list[dict[str, Any]]:
     """All rows of a model."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         artifact, module = artifact_of(name, Path(folder))
-        spec = artifact.graph(GRAPH)[1].spec
         for batch in batches:
-            drawn = trial_inputs(spec, artifact.manifest.sampler, range(batch))
-            names = [tensor.name for tensor in spec.inputs]
-            inputs = [drawn[one] for one in names]
-            if artifact.manifest.sampler.image:
-                inputs = [np.ascontiguousarray(one.transpose(0, 3, 1, 2), np.float32) / 255 for one in inputs]
-            ours = our_artifacts(artifact, batch, Path(folder) / str(batch))
-            sessions = {label: Session.of(one, GRAPH) for label, one in ours.items()}
-            calls = stock_calls(module, inputs, names, Path(folder)) | torch_calls(module, inputs)
-            calls |= {label: partial(session.run, drawn) for label, session in sessions.items()}
-            watch = LoadWatch()
-            timings = measure(calls, BenchPlan(max_seconds=seconds, threads=default_threads()))
-            load = watch.stop().model_dump(mode="json")
-            for label, timing in timings.items():
-                row = {"model": name, "batch": batch, "name": label, **summary(timing), "load": load}
-                if label in ours:
-                    path, entry = ours[label].graph(GRAPH)
-                    fixed = at_sizes(ir.load(path), entry.spec)
-                    parity = next(one for one in ours[label].manifest.steps[-1].parity if one.graph == GRAPH)
-                    row |= {
-                        "multiply_adds": multiply_adds(fixed.graph),
-                        "bytes": path.stat().st_size,
-                        "forms": ours[label].manifest.steps[-1].options["forms"][GRAPH],
-                        "computed": attest(sessions[label]).computed,
-                        "parity": parity.model_dump(),
-                        "faster_than": {peer: ratio(timings[peer], timing) for peer in calls if peer != label},
-                    }
+            for row in measure_batch(artifact, module, batch, seconds, device):
+                row = {"model": name, **row, "of_peak": of_peak(row, best)}
                 rows.append(row)
-                print(f"{name}, batch {batch}: {label}: {row.get('p50_ms') or row['status']} ms", file=sys.stderr)
-            for session in sessions.values():
-                session.close()
+                print(line_of(row), file=sys.stderr)
     return rows
 
 
-def main() -> None:
+def measure_batch(
+    artifact: Artifact, module: torch.nn.Module, batch: int, seconds: float, device: str
+) -> list[dict[str, Any]]:
+    """Its rows at one batch size."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        given = drawn(artifact, range(batch))
+        stock = stock_export(module, given.peers, Path(folder) / "stock")
+        products = products_of(stock)
+        variants = stock_variants(stock, products, device)
+        if kind_of(device) == "cpu":
+            calibration = [one.peers for one in batches_of(artifact, CALIBRATED, batch)]
+            variants |= int8_variants(stock, calibration, products, Path(folder) / "int8")
+        variants |= torch_variants(module, given.peers, products, device)
+        ours = our_artifacts(artifact, batch, device, Path(folder) / "ours")
+        variants |= {label: our_variant(one, label, artifact, stack) for label, one in ours.items()}
+        calls = {label: partial(one.run, given.ours if one.ours else given.peers) for label, one in variants.items()}
+        watch = LoadWatch()
+        timings = measure(calls, BenchPlan(max_seconds=seconds, threads=default_threads()))
+        load = watch.stop().model_dump(mode="json")
+        judged = batches_of(artifact, JUDGED, batch, JUDGED_FROM)
+        exact = onnxruntime_variant(stock, "fp32", products)
+        black = 0.0 if artifact.manifest.sampler.image else -1.0  # of the peers; ours is always -1
+        expected = [levels_of(exact.run(one.peers), black) for one in judged]
+        rows = []
+        for label, timing in timings.items():
+            variant = variants[label]
+            row = {"batch": batch, "device": device, "name": label, **summary(timing), "load": load}
+            row |= {"multiply_adds": variant.multiply_adds, "bytes": variant.bytes, "peak_of": variant.precision}
+            row |= variant.columns
+            if variant.precision != "fp32" and timing.failure is None:
+                images = (
+                    levels_of(variant.run(one.ours), -1.0) if variant.ours else levels_of(variant.run(one.peers), black)
+                    for one in judged
+                )
+                row["quality"] = quality(images, expected)
+            if variant.ours:
+                row["faster_than"] = {peer: ratio(timings[peer], timing) for peer in calls if peer != label}
+            rows.append(row)
+    return rows
+
+
+def of_peak(row: dict[str, Any], best: Peaks) -> float | None:
+    """Share of the peak of the precision that the row is named by."""
+    peak, p50 = best.get(row["peak_of"]), row.get("p50_ms")
+    if peak is None or p50 is None or row["multiply_adds"] is None:
+        return None
+    return float(row["multiply_adds"] / p50 * 1000 / peak["multiply_adds_per_s"])
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """A row for people."""
+    start = f"{row['model']}, batch {row['batch']}: {row['name']}: "
+    if row["status"] != "ok":
+        return f"{start}{row['status']}"
+    p50 = "too few calls for a median" if row["p50_ms"] is None else f"{row['p50_ms']:.3f} ms"
+    said = [p50, f"{row['multiply_adds'] / 1e6:.1f} M multiply-adds"]
+    if row["of_peak"] is not None:
+        said.append(f"{row['of_peak']:.1%} of the {row['peak_of']} peak")
+    said.append(f"{row['bytes'] / 1e6:.2f} MB")
+    if found := row.get("quality"):
+        psnr = "equal" if found["psnr_db"] is None else f"{found['psnr_db']:.1f} dB"
+        said.append(f"rms {found['rms_levels']:.3f} levels, {psnr}")
+    said += [f"{one['metric']} lost {one['loss']:.3f}" for one in row.get("losses", ())]
+    return f"{start}{', '.join(said)}"
+
+
+def main(device: str = "cpu") -> None:
     """Measure, print, record."""
+    results = Path(__file__).parent / "results"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=",".join(MODELS), help=f"of {', '.join((*MODELS, FOREIGN))}")
     parser.add_argument("--batches", default="1,16")
+    parser.add_argument("--device", default=device, help="cpu, cuda or cuda:N")
     parser.add_argument("--seconds", type=float, default=4.0, help="most seconds for one variant at one batch size")
-    parser.add_argument("--record", type=Path, default=Path(__file__).parent / "results" / "optimize.jsonl")
+    parser.add_argument("--record", type=Path, help="default: optimize.jsonl in results, on GPUs optimize_gpu.jsonl")
     given = parser.parse_args()
+    if kind_of(given.device) not in OURS_ON:
+        parser.error(f"--device is cpu, cuda or cuda:N, got '{given.device}'")
+    if kind_of(given.device) == "cuda" and not torch.cuda.is_available():
+        sys.exit(f"--device {given.device} needs an NVIDIA GPU, and PyTorch {torch.__version__} sees none.")
     torch.set_num_threads(default_threads())
+    on_gpu = kind_of(given.device) == "cuda"
+    path = given.record or results / ("optimize_gpu.jsonl" if on_gpu else "optimize.jsonl")
     batches = [int(one) for one in given.batches.split(",")]
+    watch = LoadWatch()
+    best = peaks(given.device)
+    peak_load = watch.stop().model_dump(mode="json")
     for name in given.models.split(","):
         with tempfile.TemporaryDirectory() as cache:
             os.environ["XDG_CACHE_HOME"] = cache  # forms are measured, not remembered
-            rows = measure_model(name, batches, given.seconds)
+            rows = measure_model(name, batches, given.seconds, given.device, best)
         record = {
-            "schema": 1,
+            "schema": 2,
             "benchmark": "optimize",
             "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "environment": environment().model_dump(mode="json"),
+            "peers": installed_versions(("nncf", "onnxslim", "triton")),
+            "device": given.device,
             "threads": default_threads(),
+            "peaks": best,
+            "peaks_load": peak_load,
             "rows": rows,
         }
-        before = given.record.read_bytes() if given.record.exists() else b""
-        write_atomic(given.record, before + json.dumps(record).encode() + b"\n")
+        before = path.read_bytes() if path.exists() else b""
+        write_atomic(path, before + json.dumps(record).encode() + b"\n")
 
 
 if __name__ == "__main__":
