@@ -54,6 +54,7 @@ from gantools.core.atomic import write_atomic
 from gantools.core.optional import installed_versions
 from gantools.core.recipe import resolve_recipe
 from gantools.core.spec import AxisRange
+from gantools.data.photos import open_photos
 from gantools.export.onnx import export
 from gantools.optimize.foreign.adopt import adopt
 from gantools.optimize.foreign.interface import Adoption
@@ -61,7 +62,7 @@ from gantools.runtime.backends.base import Arrays
 from gantools.timing.environment import LoadWatch, default_threads, environment
 from gantools.timing.measure import BenchPlan, measure
 from gantools.train import PARTS, train
-from gantools.verify.trials import trial_inputs
+from gantools.verify.trials import Images, examples_of, trial_inputs
 
 Peaks = dict[str, dict[str, Any]]
 MODELS: dict[str, dict[str, Any]] = {
@@ -72,6 +73,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "light-64": {"name": "light", "resolution": 64},
 }
 FOREIGN = "sr-x4"
+PHOTOS = 92  # of which 64 are calibrated on, and those of seeds from JUDGED_FROM are others
 SMALL = {"stylegan2": {"channel_base": 256, "channel_max": 8}, "dcgan": {"width": 8}, "resnet": {"width": 32}}
 
 
@@ -105,9 +107,16 @@ class Enlarger(torch.nn.Module):
 
 def foreign_artifact(out: Path) -> tuple[Artifact, torch.nn.Module]:
     """The artifact of ``sr-x4``, and its network."""
-    path = Path(os.environ["GANTOOLS_DATA"]) / "generators-exported" / "realesr_animevideov3_x4.onnx"
+    data = Path(os.environ["GANTOOLS_DATA"])
+    path = data / "generators-exported" / "realesr_animevideov3_x4.onnx"
     limits = {"height": AxisRange(min=32, opt=180, max=1080), "width": AxisRange(min=32, opt=320, max=1920)}
-    return adopt(path, Adoption(input_range=(0, 1), axes=limits), out / "art"), Enlarger(path).eval()
+
+    def photos(height: int, width: int, channels: int, _: int | None) -> Images:
+        folder = data / "sr-test" / "B100-jpg"
+        return open_photos(folder, height=height, width=width, channels=channels, most=PHOTOS)
+
+    options = Adoption(input_range=(0, 1), axes=limits)
+    return adopt(path, options, out / "art", examples=photos), Enlarger(path).eval()
 
 
 def artifact_of(name: str, out: Path) -> tuple[Artifact, torch.nn.Module]:
@@ -145,7 +154,7 @@ class Drawn:
 def drawn(artifact: Artifact, seeds: range) -> Drawn:
     """What some seeds say."""
     spec, sampler = artifact.graph(GRAPH)[1].spec, artifact.manifest.sampler
-    given = trial_inputs(spec, sampler, seeds)
+    given = trial_inputs(spec, sampler, seeds, examples=examples_of(artifact))
     peers = {tensor.name: given[tensor.name] for tensor in spec.inputs}
     if sampler.image:
         one = peers[sampler.image]
