@@ -71,6 +71,16 @@ def command(
         for parity in step.parity
     ]
     show_table("Proofs", ["stage", "graph", "compared with", "max difference", "PSNR"], proofs)
+    for loss in (loss for step in manifest.steps for loss in step.losses):
+        typer.echo(f"quality: {loss}")
+    for name, graph in manifest.graphs.items():
+        if graph.islands:
+            typer.echo(f"islands of '{name}', not in {graph.precision}: {', '.join(graph.islands)}")
+        tuned = ([f"threads={graph.threads}"] if graph.threads else []) + [
+            f"{key}={value}" for key, value in graph.settings.items()
+        ]
+        if tuned:
+            typer.echo(f"settings of '{name}': {', '.join(tuned)}")
     for note in (note for step in manifest.steps for note in step.notes):
         typer.echo(f"note: {note}")
     if layers:

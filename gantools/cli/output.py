@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from gantools.core.events import Event, OnEvent
     from gantools.samplers import Generator
 
@@ -27,16 +29,21 @@ def say(text: str) -> None:
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on stdout. Piped, it keeps the width its columns need."""
     from rich.console import Console
-    from rich.table import Table
 
     width = None if Console().is_terminal else 200
-    console = Console(markup=False, highlight=False, width=width)
+    Console(markup=False, highlight=False, width=width).print(_table(columns, rows, title))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title=title or None, title_justify="left", title_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    console.print(table)
+        table.add_row(*map(Text, row))  # as it is: names and reasons may have brackets
+    return table
 
 
 def show_pairs(title: str, pairs: Mapping[str, str]) -> None:
@@ -59,17 +66,27 @@ def origin_of(generator: Generator) -> dict[str, str]:
 
 @contextmanager
 def watching() -> Iterator[OnEvent]:
-    """Yield a watcher that draws progress bars and notes on stderr while the block runs."""
-    from rich.console import Console
+    """Yield a watcher that draws progress bars, standings and notes on stderr while the block runs."""
+    from rich.console import Console, RenderableType
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     from gantools.core import events
+
+    class Board(Progress):
+        """The bars, below how things stand."""
+
+        standing: RenderableType = ""
+
+        def get_renderables(self) -> Iterator[RenderableType]:
+            if self.standing:
+                yield self.standing
+            yield from super().get_renderables()
 
     console = Console(stderr=True)
     bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[unit]}"))
     tail = (TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
     tasks: dict[str, TaskID] = {}
-    with Progress(
+    with Board(
         *bars, *tail, console=console, transient=not console.is_terminal, disable=not console.is_terminal
     ) as progress:
 
@@ -77,6 +94,10 @@ def watching() -> Iterator[OnEvent]:
             if isinstance(event, events.Note):
                 style = "yellow" if event.level == "warning" else "dim"
                 console.print(event.text, style=style, markup=False, highlight=False, soft_wrap=True)
+                return
+            if isinstance(event, events.Standing):
+                progress.standing = _table(event.columns, event.rows)
+                progress.refresh()
                 return
             figures = "  ".join(f"{name} {value:.4g}" for name, value in event.values.items())
             if event.stage not in tasks:

@@ -25,7 +25,15 @@ class Note:
     level: str = "info"
 
 
-Event = Progress | Note
+@dataclass(frozen=True)
+class Standing:
+    """How several things that are tried stand by now, as a table. Each one takes the place of the one before."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Event = Progress | Note | Standing
 OnEvent = Callable[[Event], None]
 
 

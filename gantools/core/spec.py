@@ -108,6 +108,12 @@ class GraphSpec(Frozen):
         return self
 
     @property
+    def tuned_batch(self) -> int:
+        """Samples in the run that engines are tuned for."""
+        limits = self.axes.get("batch")
+        return limits.opt if limits else 1
+
+    @property
     def largest_batch(self) -> int:
         """The most samples in one run."""
         limits = self.axes.get("batch")

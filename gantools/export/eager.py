@@ -74,6 +74,9 @@ class EagerGraph:
             if isinstance(module, _ARITHMETIC)
         ]
 
+    def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        """PyTorch is no target."""
+
     def close(self) -> None:
         """Drop the network."""
         self._module = self._compute = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,15 +46,18 @@ class PairMetric:
     """A value of two pictures.
 
     Attributes:
-        value: (picture, what it is compared with), each (height, width, channels) uint8 -> the value.
+        value: (picture, what it is compared with), each (height, width, channels) uint8 -> the value; or of the
+            extractor's features of both, each (d,), if it is ``of_features``.
         against_targets: Whether samples are compared with the pictures that they should be; else an optimized graph's
             samples are compared with its source's, for which ``value`` is the loss itself.
         higher_is_better: Which way is up.
+        of_features: Whether it is of an extractor's features.
     """
 
-    value: Callable[[Image, Image], float]
+    value: Callable[[npt.NDArray[Any], npt.NDArray[Any]], float]
     against_targets: bool
     higher_is_better: bool = False
+    of_features: bool = False
 
 
 def levels(image: Image, other: Image) -> float:
@@ -77,5 +80,6 @@ PAIR_METRICS: Table[PairMetric] = Table(
         "levels": "gantools.metrics.pairs:LEVELS",
         "psnr": "gantools.metrics.pairs:PSNR",
         "ssim": "gantools.metrics.ssim:SSIM",
+        "features": "gantools.metrics.feature_distance:FEATURE_DISTANCE",
     },
 )

@@ -14,7 +14,7 @@ from gantools.metrics.pairs import Pictures
 from gantools.optimize.plan import Plan
 from gantools.runtime.session import Session
 from gantools.samplers import SAMPLERS
-from gantools.verify.gate import SEEDS_FROM, Yardstick, check_budgets, needs_features, quality_losses, raise_if_lost
+from gantools.verify.gate import SEEDS_FROM, Yardstick, check_budgets, is_of_sets, quality_losses, raise_if_lost
 from gantools.verify.trials import Images, trial_inputs
 
 _MADE_UP = 16  # pictures, where an artifact carries none
@@ -34,10 +34,10 @@ def check_plan(plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str |
         RecipeError: A budget is no number above 0, a metric needs references or noise, or int8 has no budget.
         UnknownNameError: No such metric.
     """
-    if sampler.image is not None and (of_sets := [name for name in plan.max_loss if needs_features(name)]):
+    if sampler.image is not None and (of_sets := [name for name in plan.max_loss if is_of_sets(name)]):
         raise RecipeError(
             f"'{of_sets[0]}' is of a set of samples, and this generator makes an image of each image.",
-            hint="give --max-loss psnr=0.1, ssim=0.01 or levels=1",
+            hint="give --max-loss psnr=0.1, ssim=0.01, levels=1 or features=0.01",
         )
     check_budgets(plan.max_loss, yardstick)
     if plan.precision == "int8" and not plan.max_loss:

@@ -97,8 +97,7 @@ class Contest:
         self.entrants: dict[str, Entrant] = {}
         self._surely_faster: set[str] = set()
         spec = next(iter(made.values())).graph()[1].spec
-        limits = spec.axes.get("batch")
-        self.batch = limits.opt if limits else 1
+        self.batch = spec.tuned_batch
         seeds = range(SEEDS_FROM, SEEDS_FROM + self.batch)
         self.inputs = trial_inputs(spec, source.manifest.sampler, seeds, examples=examples_of(source))
 
@@ -134,7 +133,8 @@ class Contest:
         variants: dict[str, Entrant] = {}
         threads = self.threads // 2
         while self.plan.threads is None and threads >= 1:
-            variants[f"{candidate}, {threads} threads"] = Entrant(candidate=candidate, threads=threads)
+            name = f"{candidate}, {threads} thread{'s' if threads > 1 else ''}"
+            variants[name] = Entrant(candidate=candidate, threads=threads)
             threads //= 2
         for name, some in TARGETS.load(entry.backend).settings(entry.device).items():
             variants[f"{candidate}, {name}"] = Entrant(candidate=candidate, settings=some)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from gantools.core.artifact import MANIFEST, Artifact, load_artifact, seal
@@ -25,7 +25,7 @@ from gantools.core.errors import (
     PrecisionError,
     QualityError,
 )
-from gantools.core.events import Note, OnEvent, Progress, ignore
+from gantools.core.events import Note, OnEvent, Progress, Standing, ignore
 from gantools.core.proof import QualityLoss
 from gantools.core.spec import Frozen
 from gantools.optimize.contest import Contest, Entrant, Outcome
@@ -95,6 +95,7 @@ def search(
     try:
         for done, (name, candidate) in enumerate(candidates.items()):
             on_event(Progress("search", done, len(candidates), "candidates"))
+            on_event(_standing(candidates, outcomes, name))
             if seconds is not None and clock() - started > seconds and made:
                 outcomes[name] = Outcome(name=name, rejected=f"not tried: the {seconds:g} s for the search were over.")
                 continue
@@ -108,6 +109,7 @@ def search(
         with contextlib.suppress(OSError):  # what was made stays, for the search to go on; an empty folder does not
             work.rmdir()
     on_event(Progress("search", len(candidates), len(candidates), "candidates"))
+    on_event(_standing(candidates, outcomes))
     if not made:
         shutil.rmtree(work, ignore_errors=True)
         reasons = "\n".join(f"  {name}: {outcome.rejected}" for name, outcome in outcomes.items())
@@ -124,6 +126,18 @@ def search(
         (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n")
     shutil.rmtree(work, ignore_errors=True)
     return load_artifact(out), report
+
+
+def _standing(names: Iterable[str], outcomes: Mapping[str, Outcome], current: str | None = None) -> Standing:
+    rows = []
+    for name in names:
+        known = outcomes.get(name)
+        if known is None:
+            text = "being made and judged" if name == current else "waiting"
+        else:
+            text = known.rejected or "; ".join(map(str, known.losses)) or "is the same generator"
+        rows.append((name, text))
+    return Standing(("candidate", "so far"), tuple(rows))
 
 
 def candidate_plans(plan: Plan, on_event: OnEvent = ignore) -> dict[str, Plan]:

@@ -8,6 +8,7 @@ order is by harm for work; how many are spared is found with the budget itself, 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.proof import QualityLoss
@@ -26,16 +27,22 @@ def spared(draft: Draft, losses: Losses, on_event: OnEvent = ignore) -> tuple[st
         losses: Judges it.
         on_event: Who watches.
     """
-    harms = draft.quantization.harms(draft.trials[:_TRIED])
-    order = by_harm_for_work(harms, draft.work())
+    total = len(draft.products)
+
+    @cache
+    def order() -> tuple[str, ...]:
+        return by_harm_for_work(draft.quantization.harms(draft.trials[:_TRIED]), draft.work())
+
+    def first(count: int) -> tuple[str, ...]:
+        return order()[:count] if count else ()  # where nothing is spared, no order has to be found
 
     def holds(count: int) -> bool:
-        on_event(Progress("int8", count, len(order), "products spared"))
-        found = losses(order[:count])
-        on_event(Note(f"int8 with {count} of {len(order)} products spared: {'; '.join(map(str, found))}"))
+        on_event(Progress("int8", count, total, "products spared"))
+        found = losses(first(count))
+        on_event(Note(f"int8 with {count} of {total} products spared: {'; '.join(map(str, found))}"))
         return all(loss.ok for loss in found)
 
-    return order[: fewest(holds, len(order) - 1)]
+    return first(fewest(holds, total - 1))
 
 
 def by_harm_for_work(harms: Mapping[str, float], work: Mapping[str, int]) -> tuple[str, ...]:

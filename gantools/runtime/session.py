@@ -99,6 +99,22 @@ class Session:
             raise BackendError("this session is closed.", hint="open another")
         return self._graph.layers()
 
+    def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, float] | None:
+        """Precision -> milliseconds of one run, by the runtime's own profiler; None where it does not tell.
+
+        Args:
+            inputs: As for ``run``.
+
+        Raises:
+            InputMismatchError: As ``run``.
+            BackendError: As ``run``.
+        """
+        if self._graph is None:
+            raise BackendError("this session is closed.", hint="open another")
+        if problems := input_problems(self.spec, self._dtypes, inputs):
+            raise_input_problems(problems)
+        return self._graph.times_ms(inputs)
+
     def close(self) -> None:
         """Free the graph. A second call does nothing."""
         if self._graph is not None:

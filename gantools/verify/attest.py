@@ -13,6 +13,7 @@ from typing import Literal
 from gantools.core.artifact import GraphFile, Precision
 from gantools.core.errors import PrecisionError
 from gantools.core.spec import Frozen
+from gantools.runtime.backends.base import Arrays
 from gantools.runtime.session import Session
 
 _MOST_NAMED = 5
@@ -27,6 +28,8 @@ class Attestation(Frozen):
         source: ``runtime``: read from the opened graph; ``build``: counted in the typed network when it was compiled.
         computed: Precision -> share of the layers that multiply and add, 0..1.
         layers: How many layers multiply and add.
+        time: Precision -> share of the time of all layers, 0..1, by the runtime's profiler; empty where it was not
+            asked or does not tell.
         deviating: Those in another precision that are no islands: name, kind and precision as one text.
         islands: Parts of layer names that were meant to stay in another precision.
     """
@@ -35,6 +38,7 @@ class Attestation(Frozen):
     source: Literal["runtime", "build"]
     computed: dict[str, float]
     layers: int
+    time: dict[str, float] = {}
     deviating: tuple[str, ...] = ()
     islands: tuple[str, ...] = ()
 
@@ -45,11 +49,17 @@ class Attestation(Frozen):
 
     def __str__(self) -> str:
         shares = ", ".join(f"{share:.0%} {precision}" for precision, share in sorted(self.computed.items()))
-        return f"asked for {self.asked}, computed {shares or 'nothing'} ({self.layers} layers)"
+        time = ", ".join(f"{share:.0%} {precision}" for precision, share in sorted(self.time.items()))
+        of_time = f"; of the time {time}" if time else ""
+        return f"asked for {self.asked}, computed {shares or 'nothing'} ({self.layers} layers{of_time})"
 
 
-def attest(session: Session) -> Attestation:
+def attest(session: Session, inputs: Arrays | None = None) -> Attestation:
     """Ask the runtime in what precision it computes an opened graph, as it will be run.
+
+    Args:
+        session: The graph.
+        inputs: What to profile it on; none: time is not asked for.
 
     Raises:
         BackendError: The runtime does not tell.
@@ -70,6 +80,7 @@ def attest(session: Session) -> Attestation:
         source="runtime",
         computed=_shares(counts),
         layers=len(layers),
+        time=_shares((inputs and session.times_ms(inputs)) or {}),
         deviating=tuple(f"{layer.name} ({layer.kind}, {layer.precision})" for layer in strange),
         islands=islands,
     )
@@ -127,6 +138,6 @@ def check_precision(attestation: Attestation, name: str, hint: str | None = None
         )
 
 
-def _shares(counts: Mapping[str, int]) -> dict[str, float]:
+def _shares(counts: Mapping[str, float]) -> dict[str, float]:
     total = sum(counts.values())
     return {precision: count / total for precision, count in counts.items()}

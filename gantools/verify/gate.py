@@ -11,8 +11,9 @@ and not when it was merely not seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,15 @@ def needs_features(name: str) -> bool:
     Raises:
         UnknownNameError: No such metric.
     """
+    return is_of_sets(name) or PAIR_METRICS.load(name).of_features
+
+
+def is_of_sets(name: str) -> bool:
+    """Whether a metric compares sets of samples, and not each sample with one other picture.
+
+    Raises:
+        UnknownNameError: No such metric.
+    """
     if name not in PAIR_METRICS and name not in METRICS:
         raise unknown_name("metric", name, [*METRICS, *PAIR_METRICS])
     return name not in PAIR_METRICS
@@ -67,15 +77,15 @@ def check_budgets(budgets: Mapping[str, float], yardstick: Yardstick) -> None:
         RecipeError: A budget is no number above 0, or a metric needs references or targets.
     """
     for name, most in budgets.items():
-        of_features = needs_features(name)
+        of_sets = is_of_sets(name)
         if not (math.isfinite(most) and most > 0):
             raise RecipeError(
                 f"the loss of '{name}' may be {most:g}, which no measurement can prove.",
                 hint="give a number above 0, such as --max-loss kid=0.001",
             )
-        if of_features and METRICS.load(name).against_references and yardstick.references is None:
+        if of_sets and METRICS.load(name).against_references and yardstick.references is None:
             raise RecipeError(f"the loss of '{name}' needs real images to compare with.", hint="give --data SOURCE")
-        if not of_features and PAIR_METRICS.load(name).against_targets and yardstick.pairs is None:
+        if not of_sets and PAIR_METRICS.load(name).against_targets and yardstick.pairs is None:
             raise RecipeError(
                 f"the loss of '{name}' needs the images that should be made of images.",
                 hint="give --data FOLDER of them; a generator that makes images of noise has levels, kid or fid",
@@ -94,7 +104,7 @@ def quality_losses(
     """What was lost between two sets of samples of the same inputs.
 
     Args:
-        source: n samples, (height, width, channels) uint8; metrics of features take one array of them.
+        source: n samples, (height, width, channels) uint8; metrics of sets take one array of them.
         final: The same of the optimized graph, sample for sample.
         budgets: Metric -> the most that may be lost, in the metric's own unit.
         seeds: Of the samples, such as ``"0-1999"``.
@@ -111,20 +121,31 @@ def quality_losses(
     rows, extractor = {}, yardstick.extractor
     if any(needs_features(name) for name in budgets):
         assert extractor is not None, "metrics of features need an extractor"
-        arrays = {"source": np.asarray(source), "final": np.asarray(final)}
-        rows = {which: extractor.rows(images, on_event=on_event) for which, images in arrays.items()}
+        rows = {"source": _rows(extractor, source, on_event), "final": _rows(extractor, final, on_event)}
     losses = []
     for done, (name, most) in enumerate(budgets.items()):
         on_event(Progress("gate", done, len(budgets), "metrics"))
         known = {"metric": name, "budget": most, "samples": len(source), "seeds": seeds, "confidence": CONFIDENCE}
-        if needs_features(name):
+        if is_of_sets(name):
             assert extractor is not None
             found = _of_sets(METRICS.load(name), rows, yardstick.references, extractor, on_event)
+        elif PAIR_METRICS.load(name).of_features:
+            assert extractor is not None
+            found = {"extractor": extractor.name, "extractor_sha256": extractor.sha256}
+            found |= _apart(PAIR_METRICS.load(name), rows["source"].features, rows["final"].features)
         else:
             found = _of_pairs(PAIR_METRICS.load(name), source, final, yardstick.pairs)
         losses.append(QualityLoss.model_validate(known | found))
     on_event(Progress("gate", len(budgets), len(budgets), "metrics"))
     return tuple(losses)
+
+
+def _rows(extractor: Extractor, pictures: Pictures, on_event: OnEvent) -> Rows:
+    """Features of pictures, which may each have a size of their own."""
+    if len({picture.shape for picture in pictures}) == 1:
+        return extractor.rows(np.asarray(pictures), on_event=on_event)
+    parts = [extractor.rows(picture[np.newaxis]) for picture in pictures]
+    return Rows(*(np.concatenate(outputs) for outputs in zip(*parts, strict=True)))
 
 
 def _of_sets(
@@ -149,12 +170,10 @@ def _of_sets(
 
 def _of_pairs(metric: PairMetric, source: Pictures, final: Pictures, pairs: Pairs | None) -> dict[str, object]:
     """The same of a metric whose loss is a mean over pairs."""
-    groups = _groups(len(source))
     if not metric.against_targets:
-        lost = np.array([metric.value(one, other) for one, other in zip(final, source, strict=True)], np.float64)
-        loss, deleted = means_without(lost, groups)
-        return {"loss": loss, "interval": interval(loss, deleted, CONFIDENCE)}
+        return _apart(metric, source, final)
     assert pairs is not None, "such a metric needs targets"
+    groups = _groups(len(source))
     before, after = (
         np.array([metric.value(one, wanted) for one, wanted in zip(some, pairs.targets, strict=True)], np.float64)
         for some in (source, final)
@@ -162,6 +181,13 @@ def _of_pairs(metric: PairMetric, source: Pictures, final: Pictures, pairs: Pair
     loss, deleted = means_without((before - after) * (1 if metric.higher_is_better else -1), groups)
     known = {"source": float(before.mean()), "final": float(after.mean()), "data": pairs.name}
     return known | {"data_sha256": pairs.digest, "loss": loss, "interval": interval(loss, deleted, CONFIDENCE)}
+
+
+def _apart(metric: PairMetric, source: Iterable[Any], final: Iterable[Any]) -> dict[str, object]:
+    """The same of one whose value is the loss: how far pairs lie apart."""
+    lost = np.array([metric.value(one, other) for one, other in zip(final, source, strict=True)], np.float64)
+    loss, deleted = means_without(lost, _groups(len(lost)))
+    return {"loss": loss, "interval": interval(loss, deleted, CONFIDENCE)}
 
 
 def _groups(count: int) -> Groups:

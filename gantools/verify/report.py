@@ -26,7 +26,7 @@ from gantools.verify.attest import Attestation, attest, attest_build, check_prec
 from gantools.verify.oracles import OracleResult, check_oracles, run_oracles
 from gantools.verify.parity import Difference, batch_sizes_of, compare_arrays, measure, parity_of, raise_if_far
 from gantools.verify.tolerances import tolerance_of
-from gantools.verify.trials import examples_of
+from gantools.verify.trials import examples_of, trial_inputs
 
 Verdict = Literal["passed", "failed", "built, not run"]
 
@@ -228,7 +228,8 @@ def _ran(
     found["oracles"] = oracles = run_oracles(session, sampler, tolerance, examples=examples)
     with _collected(failures):
         check_oracles(oracles, report.graph)
-    found["attestation"] = attestation = attest(session)
+    timed = trial_inputs(session.spec, sampler, range(session.spec.tuned_batch), examples=examples)
+    found["attestation"] = attestation = attest(session, timed)
     with _collected(failures):
         check_precision(attestation, report.graph)
     if report.graph == sampler.graph and sampled.manifest.goldens is not None:

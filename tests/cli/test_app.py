@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from gantools.cli.app import COMMANDS
+from gantools.core.artifact import load_artifact, seal
+from gantools.core.proof import QualityLoss, Step
 
 MakeArtifact = Callable[..., Path]
 
@@ -87,6 +89,24 @@ def test_inspect_shows_graphs_and_tensors_and_layers(make_artifact: MakeArtifact
     document = json.loads(gantools("inspect", make_artifact(name="b"), "--layers", "--json").stdout)
     assert document["manifest"]["name"] == "tiny"
     assert any(layer["is_arithmetic"] for layer in document["layers"])
+
+
+def test_inspect_says_what_was_lost_what_is_left_in_a_float_and_what_is_set(make_artifact: MakeArtifact) -> None:
+    path = make_artifact()
+    manifest = load_artifact(path).manifest
+    tuned = {"islands": ("first", "last"), "threads": 1, "settings": {"ENABLE_CPU_PINNING": False}}
+    loss = QualityLoss(
+        metric="levels", loss=0.5, interval=(0.4, 0.6), confidence=0.95, budget=1, samples=40, seeds="0-39"
+    )
+    update = {
+        "graphs": {name: entry.model_copy(update=tuned) for name, entry in manifest.graphs.items()},
+        "steps": (Step(stage="optimize", losses=(loss,)),),
+    }
+    seal(path, manifest.model_copy(update=update))
+    said = gantools("inspect", path).stdout
+    assert "quality: levels lost 0.5 (0.4 to 0.6) over 40 pairs, allowed 1" in said
+    assert "islands of 'generator', not in fp32: first, last" in said
+    assert "settings of 'generator': threads=1, ENABLE_CPU_PINNING=False" in said
 
 
 def test_doctor_says_what_runs_here() -> None:

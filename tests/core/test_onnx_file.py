@@ -50,6 +50,19 @@ def test_appended_metadata_is_seen_by_onnx_and_leaves_the_graph_alone(tmp_path: 
     assert read_metadata(path)["gantools.manifest"] == "x" * 100_000
 
 
+def test_metadata_that_was_appended_before_makes_room(tmp_path: Path) -> None:
+    path = write(model_with([]), tmp_path / "m.onnx")
+    before = path.stat().st_size
+    append_metadata(path, "gantools.manifest", "x" * 300)
+    append_metadata(path, "gantools.manifest", "second")
+    loaded = onnx.load(path)
+    assert [(p.key, p.value) for p in loaded.metadata_props] == [("gantools.manifest", "second")]
+    assert path.stat().st_size < before + 50
+    append_metadata(path, "another", "x")
+    append_metadata(path, "gantools.manifest", "third")  # not at the end any more: the last one counts
+    assert read_metadata(path) == {"gantools.manifest": "third", "another": "x"}
+
+
 def test_external_data_is_found_wherever_it_hides(tmp_path: Path) -> None:
     model = model_with([external_tensor("a", "a.bin")], nested=[external_tensor("b", "deep/b.bin")])
     assert external_data_locations(write(model, tmp_path / "m.onnx")) == ["deep/b.bin", "a.bin"]

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from gantools.core.errors import DataError
+from gantools.metrics.feature_distance import feature_distance
 from gantools.metrics.pairs import PAIR_METRICS, levels, psnr
 from gantools.metrics.ssim import ssim
 
@@ -47,10 +48,21 @@ def test_pictures_smaller_than_the_window_are_refused() -> None:
         ssim(picture()[:10], picture()[:10])
 
 
+def test_features_that_point_the_same_way_have_no_distance() -> None:
+    one, other = np.array([3.0, 4.0], np.float32), np.array([4.0, -3.0], np.float32)
+    assert feature_distance(one, 2 * one) == 0
+    assert feature_distance(one, other) == pytest.approx(1)
+    assert feature_distance(one, -one) == pytest.approx(2)
+    third = np.array([4.0, 3.0], np.float32)
+    assert feature_distance(one, third) == pytest.approx(1 - 24 / 25)
+
+
 def test_every_metric_of_pairs_says_that_equal_pictures_are_best() -> None:
-    assert len(PAIR_METRICS) == 3
+    assert len(PAIR_METRICS) == 4
     one, other = picture(5), picture(6)
     for name in PAIR_METRICS:
         metric = PAIR_METRICS.load(name)
+        if metric.of_features:
+            one, other = picture(5).ravel(), picture(6).ravel()
         better = metric.value(one, one) - metric.value(other, one)
         assert better > 0 if metric.higher_is_better else better < 0, name

@@ -7,20 +7,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gantools.core.artifact import Artifact, load_artifact
+from gantools.core.artifact import Artifact, GraphFile, load_artifact
 from gantools.core.errors import BackendError, ParityError, RecipeError, UnknownNameError
 from gantools.core.events import Event, Note
+from gantools.core.proof import QualityLoss
 from gantools.core.spec import AxisRange
+from gantools.optimize import contest as arena
 from gantools.optimize import search as room
+from gantools.optimize.contest import EXPORTED, Contest, Entrant, Outcome, with_front
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
-from gantools.optimize.search import EXPORTED, REPORT, Outcome, SearchReport, candidate_plans, search
+from gantools.optimize.search import REPORT, SearchReport, candidate_plans, search
+from gantools.runtime.backends import onnxruntime as backend
+from gantools.runtime.backends.base import OpenOptions
+from gantools.runtime.backends.onnxruntime import session_options
 from gantools.samplers import open_artifact
-from gantools.timing.measure import BenchPlan
+from gantools.timing.measure import BenchPlan, Timings
 from gantools.verify.gate import Yardstick
 from tests.zoo import make_artifact, needs_bf16
 
 SHORT = BenchPlan(batches=(1,), min_calls=40, max_seconds=0.2, rounds=10, lead_in_ms=1, max_warmup_seconds=0.1)
+FP32 = ("onnxruntime-fp32", "openvino-fp32")
+NCHW = {"graph_optimization_level": "extended"}
+LOSS = QualityLoss(metric="levels", loss=0, interval=(0, 0), confidence=0.95, budget=1, samples=40, seeds="0-39")
 PLAN = Plan(target="auto", threads=1, samples=40)
 
 
@@ -31,7 +40,9 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_PLAN", SHORT)
+    monkeypatch.setattr(arena, "_PLAN", SHORT)
+    monkeypatch.setattr(arena, "_THROUGHPUT_SECONDS", 0.02)
+    monkeypatch.setattr(arena, "_NEARLY", 0.0)  # settings have tests of their own
 
 
 def named(report: SearchReport) -> dict[str, Outcome]:
@@ -163,6 +174,111 @@ def test_where_no_candidate_is_left_every_reason_is_told(
     assert "openvino-fp32: it differs." in caught.value.message
     assert caught.value.hint == "allow more loss, or install another runtime"
     assert not (tmp_path / "best").exists()
+
+
+def test_settings_of_those_that_are_nearly_fastest_are_tried(
+    parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arena, "_NEARLY", 1e9)
+    monkeypatch.setattr(arena, "default_threads", lambda: 4)
+    _, report = search(parent, PLAN.model_copy(update={"threads": None}), tmp_path / "best")
+    outcomes = named(report)
+    expected = {f"{name}, {how}" for name in FP32 for how in ("2 threads", "1 thread")}
+    assert set(outcomes) == {*FP32, EXPORTED, *expected, "onnxruntime-fp32, NCHW", "openvino-fp32, unpinned"}
+    for name, outcome in outcomes.items():
+        assert outcome.rejected is None
+        assert outcome.p50_ms is not None
+        assert outcome.samples_per_s is not None
+        assert outcome.samples_per_s >= 0.999 * 4 / outcome.p50_ms * 1000
+        assert outcome.streams == 1 or (outcome.streams == 4 and "thread" not in name and name != EXPORTED)
+
+
+def test_the_settings_that_win_travel_with_the_artifact(
+    parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arena, "_NEARLY", 1e9)
+    monkeypatch.setattr(Contest, "_fastest", lambda contest, outcomes: "onnxruntime-fp32, NCHW")
+    made, report = search(parent, PLAN, tmp_path / "best")
+    assert report.chosen == "onnxruntime-fp32, NCHW"
+    assert {str(entry.settings) for entry in made.manifest.graphs.values()} == {str(NCHW)}
+    opened: list[dict[str, object]] = []
+    right = session_options
+
+    def spying(ort: object, graph: GraphFile, options: OpenOptions) -> object:
+        opened.append(dict(options.settings))
+        return right(ort, graph, options)
+
+    monkeypatch.setattr(backend, "session_options", spying)
+    with open_artifact(tmp_path / "best") as found, open_artifact(tmp_path / "best" / "generator.onnx") as lone:
+        np.testing.assert_array_equal(found.sample(range(3)), lone.sample(range(3)))
+    with open_artifact(parent.path):
+        pass
+    assert opened == [NCHW, NCHW, {}]
+    with open_artifact(tmp_path / "best", backend="openvino") as other:  # which knows no such setting
+        assert other.sample([3]).shape == (1, 16, 16, 1)
+
+
+def test_a_setting_in_which_the_graph_gives_something_else_is_out(
+    parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differing(*given: object, **more: object) -> None:
+        raise ParityError("it differs.")
+
+    monkeypatch.setattr(arena, "_NEARLY", 1e9)
+    monkeypatch.setattr(arena, "check", differing)
+    _, report = search(parent, PLAN, tmp_path / "best")
+    outcomes = named(report)
+    assert {name: outcome.rejected for name, outcome in outcomes.items() if outcome.rejected} == {
+        "onnxruntime-fp32, NCHW": "it differs.",
+        "openvino-fp32, unpinned": "it differs.",
+    }
+    assert report.chosen in FP32
+
+
+def test_a_setting_is_taken_only_where_it_is_faster_for_certain(parent: Artifact) -> None:
+    contest = Contest(parent, dict.fromkeys(FP32, parent), PLAN, lambda _: None)
+    contest.entrants = {name: Entrant(candidate=name) for name in FP32}
+    contest.entrants["openvino-fp32, unpinned"] = Entrant(candidate="openvino-fp32")
+    times = {"onnxruntime-fp32": 3.0, "openvino-fp32": 2.0, "openvino-fp32, unpinned": 1.9}
+    outcomes = {name: Outcome(name=name, p50_ms=value) for name, value in times.items()}
+    assert contest._fastest(outcomes) == "openvino-fp32"
+    contest._surely_faster.add("openvino-fp32, unpinned")
+    assert contest._fastest(outcomes) == "openvino-fp32, unpinned"
+    assert contest._fastest({name: Outcome(name=name, rejected="out") for name in times}) is None
+
+
+def test_the_front_is_what_nothing_else_is_as_good_as_in_everything() -> None:
+    def outcome(name: str, p50: float, rate: float, size: int, lost: float) -> Outcome:
+        loss = LOSS.model_copy(update={"loss": lost})
+        return Outcome(name=name, p50_ms=p50, samples_per_s=rate, bytes=size, losses=(loss,))
+
+    all_of = [
+        outcome("slow and exact", 10, 100, 40, 0.0),
+        outcome("quick", 5, 200, 20, 0.1),
+        outcome("as quick and worse", 5, 200, 20, 0.2),
+        outcome("quicker and large", 4, 250, 80, 0.3),
+        outcome("many at once", 20, 300, 40, 0.3),
+        Outcome(name="out", rejected="it differs."),
+    ]
+    found = with_front({one.name: one for one in all_of})
+    assert [name for name, one in found.items() if one.on_front] == [
+        "slow and exact",
+        "quick",
+        "quicker and large",
+        "many at once",
+    ]
+
+
+def test_where_none_can_be_timed_every_reason_is_told(
+    parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*given: object, **more: object) -> Timings:
+        raise BackendError("no luck.")
+
+    monkeypatch.setattr(Contest, "_open", failing)
+    with pytest.raises(BackendError, match="no candidate could be timed: onnxruntime-fp32: no luck") as caught:
+        search(parent, PLAN, tmp_path / "best")
+    assert caught.value.hint == "run 'gantools bench ART' to see why"
 
 
 def test_the_chosen_artifact_is_sealed(parent: Artifact, tmp_path: Path) -> None:

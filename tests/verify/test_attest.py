@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,30 @@ def test_an_fp32_graph_is_attested_on_both_runtimes(tmp_path: Path) -> None:
             found = attest(session)
         assert (found.computed, found.layers, found.source) == ({"fp32": 1.0}, 3, "runtime")
         check_precision(found, "generator")
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_time_is_told_by_precision(tmp_path: Path, backend: str) -> None:
+    spec = write_onnx(tmp_path / "g.onnx", "resize")
+    latent = np.zeros((2, LATENT), np.float32)
+    with open_graph(tmp_path / "g.onnx", spec, backend=backend) as session:
+        found = attest(session, {"latent": latent})
+        times = session.times_ms({"latent": latent})
+    assert sum(found.time.values()) == pytest.approx(1)
+    assert found.time["fp32"] > 0.5  # the rest is bytes
+    assert times is not None
+    assert 0 < sum(times.values()) < 1000
+    assert re.fullmatch(r"asked for fp32, computed 100% fp32 \(3 layers; of the time .*\d+% fp32.*\)", str(found))
+
+
+@needs_bf16
+def test_time_of_a_graph_of_two_precisions_is_shared(tmp_path: Path) -> None:
+    spec = write_onnx(tmp_path / "g.onnx")
+    typed(tmp_path / "g.onnx", "deconv", "bf16")
+    with open_graph(tmp_path / "g.onnx", spec, "bf16", backend="openvino") as session:
+        found = attest(session, {"latent": np.zeros((2, LATENT), np.float32)})
+    assert found.time["bf16"] > 0
+    assert len(found.time) > 1  # pixels are made in fp32
 
 
 @needs_bf16

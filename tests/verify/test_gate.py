@@ -77,6 +77,22 @@ def test_levels_are_the_mean_difference_of_pixels() -> None:
     assert (loss.samples, loss.seeds, loss.source, loss.final) == (40, "0-39", None, None)
 
 
+def test_features_of_pairs_move_apart_with_noise_whatever_their_sizes(digits: Images, extractor: Extractor) -> None:
+    def lost(final: Images) -> QualityLoss:
+        yardstick = Yardstick(extractor=extractor)
+        (found,) = quality_losses(digits[:50], final, {"features": 1.0}, seeds="0-49", yardstick=yardstick)
+        return found
+
+    same, little, much = lost(digits[:50]), lost(noisy(digits[:50], 5)), lost(noisy(digits[:50], 60))
+    assert same.loss == 0
+    assert 0 < little.loss < much.loss
+    assert (much.extractor, much.source, much.final) == (extractor.name, None, None)
+    cut = [picture[: 32 - place % 2] for place, picture in enumerate(digits[:50])]
+    other = [picture[: 32 - place % 2] for place, picture in enumerate(noisy(digits[:50], 60))]
+    (found,) = quality_losses(cut, other, {"features": 1.0}, seeds="0-49", yardstick=Yardstick(extractor=extractor))
+    assert found.loss == pytest.approx(much.loss, rel=0.5)
+
+
 def test_a_loss_that_may_be_too_large_is_too_large() -> None:
     known: dict[str, Any] = {
         "metric": "kid",

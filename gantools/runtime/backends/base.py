@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -64,6 +64,9 @@ class Graph(Protocol):
     def layers(self) -> list[ComputedLayer]:
         """The layers as compiled, read from the runtime. Raises BackendError where the runtime does not tell."""
 
+    def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, float] | None:
+        """Precision -> milliseconds of one run, by the runtime's own profiler; None where it does not tell."""
+
     def close(self) -> None:
         """Free everything. A second call does nothing."""
 
@@ -85,6 +88,16 @@ class Backend(Protocol):
             ArtifactError: The file is damaged.
             MissingDependencyError: The runtime is not installed.
         """
+
+
+PROFILED = 11
+"""Runs that a profile is the median of."""
+
+
+def median_run(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The one of several runs whose total lies in the middle, without what took no time."""
+    middle = sorted(runs, key=lambda run: sum(run.values()))[len(runs) // 2]
+    return {name: time for name, time in middle.items() if time > 0}
 
 
 ARITHMETIC = (

@@ -134,6 +134,9 @@ class EngineGraph:
         inspector = self._engine.create_engine_inspector()
         return layers_from_inspector(inspector.get_engine_information(self._library.LayerInformationFormat.JSON))
 
+    def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Not asked for: its profiler has not been tried on a GPU."""
+
     def close(self) -> None:
         """Free the device."""
         if self._context is not None:

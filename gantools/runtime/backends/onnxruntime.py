@@ -6,6 +6,7 @@ fp32 from being computed in TF32 (1.31), so that it could not be told what is as
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,15 @@ import numpy.typing as npt
 from gantools.core.artifact import GraphFile
 from gantools.core.errors import BackendError, MissingDependencyError, first_line
 from gantools.core.optional import require
-from gantools.runtime.backends.base import Arrays, Availability, ComputedLayer, OpenOptions, is_arithmetic
+from gantools.runtime.backends.base import (
+    PROFILED,
+    Arrays,
+    Availability,
+    ComputedLayer,
+    OpenOptions,
+    is_arithmetic,
+    median_run,
+)
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _PRECISIONS = {1: "fp32", 10: "fp16", 16: "bf16", 3: "int8", 2: "int8"}  # onnx.TensorProto.DataType
@@ -95,9 +104,42 @@ class OnnxRuntimeGraph:
         self._settings.optimized_model_filepath = ""
         return _layers_of(onnx, model)
 
+    def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
+        """Of the run that took the median, by the profile of a session that is opened for it."""
+        ort = _library()
+        precisions = {layer.name: layer.precision for layer in self.layers()}
+        with tempfile.TemporaryDirectory() as folder:
+            self._settings.enable_profiling = True
+            self._settings.profile_file_prefix = str(Path(folder) / "profile")
+            try:
+                session = ort.InferenceSession(self._path, self._settings, providers=self._providers)
+                for _ in range(PROFILED):
+                    session.run(self._outputs, inputs)
+                events = json.loads(Path(session.end_profiling()).read_text())
+            finally:
+                self._settings.enable_profiling = False
+        return _median_of(events, precisions)
+
     def close(self) -> None:
         """Drop the session."""
         self._session = None
+
+
+def _median_of(events: list[dict[str, Any]], precisions: Mapping[str, str]) -> dict[str, float]:
+    """Milliseconds of the median run; each run begins where its first node comes up again."""
+    runs: list[dict[str, float]] = []
+    seen: set[str] = set()
+    for event in events:
+        name, _, what = event["name"].rpartition("_kernel_time")
+        if event.get("cat") != "Node" or what or not name:
+            continue
+        if not runs or name in seen:
+            runs.append({})
+            seen = set()
+        seen.add(name)
+        precision = precisions.get(name, "fp32")
+        runs[-1][precision] = runs[-1].get(precision, 0.0) + event["dur"] / 1000
+    return median_run(runs)
 
 
 def _layers_of(onnx: Any, model: Any) -> list[ComputedLayer]:

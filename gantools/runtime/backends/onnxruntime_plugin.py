@@ -78,6 +78,9 @@ class PluginGraph:
             hint=f"--backend {self._provider.instead} has the same library behind it, and tells",
         )
 
+    def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        """It is one node to ONNX Runtime."""
+
     def close(self) -> None:
         """Drop the session."""
         self._session = None
