@@ -24,13 +24,14 @@ FORMS = {
     "commute": ("enlarge_last", "average_first"),
     "projection": ("product",),
     "fir": ("composed",),
+    "zero_insertion": ("padded", "transposed"),
     "upsampling": ("transposed", "phases", "split_phases"),
 }
 
 
 def test_every_form_of_every_rewrite_is_tried() -> None:
     assert {name: len(forms) for name, forms in FORMS.items()} == dict.fromkeys(REWRITES, 0) | {
-        "affine": 3, "commute": 2, "projection": 1, "fir": 1, "upsampling": 3,
+        "affine": 3, "commute": 2, "projection": 1, "fir": 1, "upsampling": 3, "zero_insertion": 2,
     }  # fmt: skip
 
 
