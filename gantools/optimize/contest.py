@@ -37,6 +37,8 @@ EXPORTED = "as exported"
 _NEARLY = 1.25  # times the latency of the fastest: settings may make up for that
 _PLAN = BenchPlan(batches=(1,), min_calls=300, max_seconds=3.0, rounds=20)
 _THROUGHPUT_SECONDS = 1.0
+_MOST_STREAMS = 8  # each holds the graph once
+_STREAMS_OF_A_GPU = 2  # one copies while the other computes
 
 
 class Outcome(Frozen):
@@ -205,18 +207,21 @@ class Contest:
             )
 
     def _with_throughput(self, outcome: Outcome, entrant: Entrant) -> Outcome:
-        """The more of one run at a time and of as many as there are threads."""
-        streams = self.threads
+        """The more of one run at a time, and of several that share the threads."""
+        on_cpu = self.made[entrant.candidate].graph()[1].device == "cpu"
+        streams = min(self.threads, _MOST_STREAMS) if on_cpu else _STREAMS_OF_A_GPU
         if outcome.p50_ms is None or outcome.samples_per_s is None or streams < 2 or entrant.threads:
             return outcome
-        with ExitStack() as stack:
-            sessions = [stack.enter_context(self._open(entrant, 1)) for _ in range(streams)]
-            calls = [partial(session.run, self.inputs) for session in sessions]
-            try:
+        try:
+            with ExitStack() as stack:
+                sessions = [
+                    stack.enter_context(self._open(entrant, self.threads // streams or 1)) for _ in range(streams)
+                ]
+                calls = [partial(session.run, self.inputs) for session in sessions]
                 rate = self.batch * runs_per_second(calls, _THROUGHPUT_SECONDS)
-            except Exception as err:  # as in timing: whatever a runtime raises is told, and takes nothing else along
-                self.on_event(Note(f"{outcome.name} with {streams} streams: {reason(err)}"))
-                return outcome
+        except Exception as err:  # as in timing: whatever a runtime raises is told, and takes nothing else along
+            self.on_event(Note(f"{outcome.name} with {streams} streams: {reason(err)}"))
+            return outcome
         if rate <= outcome.samples_per_s:
             return outcome
         return outcome.model_copy(update={"samples_per_s": rate, "streams": streams})

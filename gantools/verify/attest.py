@@ -127,7 +127,7 @@ def check_precision(attestation: Attestation, name: str, hint: str | None = None
     if not attestation.ok and not attestation.deviating:
         raise PrecisionError(
             f"graph '{name}': {attestation}: every layer is an island, whose values {attestation.asked} may not hold.",
-            hint="use --precision bf16, which has the range of fp32",
+            hint="use --precision bf16" + (", which has the range of fp32" if attestation.asked == "fp16" else ""),
         )
     if not attestation.ok:
         named = ", ".join(attestation.deviating[:_MOST_NAMED])

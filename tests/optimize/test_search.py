@@ -9,7 +9,7 @@ import pytest
 
 from gantools.core.artifact import Artifact, GraphFile, load_artifact
 from gantools.core.errors import BackendError, ParityError, RecipeError, UnknownNameError
-from gantools.core.events import Event, Note
+from gantools.core.events import Event, Note, Standing
 from gantools.core.proof import QualityLoss
 from gantools.core.spec import AxisRange
 from gantools.optimize import contest as arena
@@ -233,6 +233,30 @@ def test_a_setting_in_which_the_graph_gives_something_else_is_out(
         "openvino-fp32, unpinned": "it differs.",
     }
     assert report.chosen in FP32
+
+
+def test_streams_that_fail_are_told_and_take_nothing_along(
+    parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*given: object, **more: object) -> float:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(arena, "runs_per_second", failing)
+    events: list[Event] = []
+    _, report = search(parent, PLAN.model_copy(update={"threads": 2}), tmp_path / "best", events.append)
+    assert {one.streams for one in report.outcomes} == {1}
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert "onnxruntime-fp32 with 2 streams: RuntimeError: out of memory" in notes
+
+
+def test_how_candidates_stand_is_told_while_they_are_made(parent: Artifact, tmp_path: Path) -> None:
+    events: list[Event] = []
+    search(parent, PLAN.model_copy(update={"max_loss": {"levels": 5.0}}), tmp_path / "best", events.append)
+    standings = [event for event in events if isinstance(event, Standing)]
+    assert standings[0].rows[:2] == (("onnxruntime-fp32", "being made and judged"), ("openvino-fp32", "waiting"))
+    assert standings[1].rows[1] == ("openvino-fp32", "being made and judged")
+    assert standings[-1].rows[0][1].startswith("levels lost 0")
+    assert len(standings) == len(candidate_plans(PLAN.model_copy(update={"max_loss": {"levels": 5.0}}))) + 1
 
 
 def test_a_setting_is_taken_only_where_it_is_faster_for_certain(parent: Artifact) -> None:

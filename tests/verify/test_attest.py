@@ -98,6 +98,9 @@ def test_declared_islands_may_deviate_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(PrecisionError, match="every layer is an island, whose values fp16 may not hold") as caught:
         check_precision(every, "generator")
     assert caught.value.hint == "use --precision bf16, which has the range of fp32"
+    with pytest.raises(PrecisionError, match="whose values int8 may not hold") as caught:
+        check_precision(every.model_copy(update={"asked": "int8"}), "generator")
+    assert caught.value.hint == "use --precision bf16"
     mixed = every.model_copy(update={"computed": {"fp32": 1 / 3, "fp16": 2 / 3}})
     assert mixed.ok
     check_precision(mixed, "generator")

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +96,8 @@ def _insertion(source: ir.Value | None, moved: ir.Value | None) -> Insertion | N
     assert isinstance(producer.graph, ir.Graph)
     cut = ir.Model(ir.convenience.extract(producer.graph, [source], [moved]), ir_version=10)
     numbers = np.arange(1, prod(before) + 1, dtype=np.float32).reshape(before)
-    found = np.asarray(ReferenceEvaluator(ir.to_proto(cut)).run(None, {str(source.name): numbers})[0])
+    (moved_numbers,) = ReferenceEvaluator(ir.to_proto(cut)).run(None, {str(source.name): numbers})
+    found: npt.NDArray[Any] = np.asarray(moved_numbers)
     if found.shape[:2] != numbers.shape[:2]:
         return None
     upright, across = _places(found[0, 0].any(1), before[2]), _places(found[0, 0].any(0), before[3])
