@@ -17,7 +17,7 @@ from gantools.optimize.forms import Forms, at_sizes, rewritten
 from gantools.optimize.multiply_adds import of_node
 from gantools.optimize.passes import PASSES
 from gantools.optimize.passes.int8 import Quantization, quantize, rest_in_bf16
-from gantools.optimize.passes.products import ends, products
+from gantools.optimize.passes.products import ends, others, products
 from gantools.optimize.plan import Plan
 from gantools.optimize.race import Runtime, copied
 from gantools.optimize.ranges import overflowing
@@ -108,7 +108,7 @@ class Draft:
 
         Args:
             path: Of the file.
-            islands: Nodes that do not get the plan's precision.
+            islands: Nodes that do not get the plan's precision; in int8 those that cannot have it are added.
 
         Raises:
             PrecisionError: A constant does not fit the type, or an operation does not have it.
@@ -116,6 +116,8 @@ class Draft:
         onnx = require("onnx", extra="optimize", why="to check the typed graph")
         precision = self.plan.precision
         model = copied(self.model)
+        if precision == "int8":
+            islands = {*islands, *others(model)}
         if precision == "int8" and set(self.products) - set(islands):
             model = self.quantization.sparing(islands)
             if self.plan.rest == "bf16":

@@ -49,7 +49,8 @@ def test_a_target_builds_every_graph_in_the_asked_precision(
     assert report.verdict == BUILT[target][precision]
     for graph in report.graphs:
         assert graph.attestation is not None
-        assert (graph.attestation.computed, graph.attestation.layers) == ({precision: 1.0}, 3)
+        assert graph.attestation.computed == {precision: 1.0}
+        assert graph.attestation.layers >= 3  # more where the form of a layer that was fastest has several
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -10,10 +10,11 @@ import pytest
 from gantools.core.artifact import Artifact, GraphFile
 from gantools.core.errors import QualityError, RecipeError
 from gantools.core.events import Event, Note
+from gantools.core.spec import GraphSpec, TensorSpec
 from gantools.optimize.observation import observed
 from gantools.optimize.optimize import optimize
 from gantools.optimize.passes.int8 import apply, quantize, rest_in_bf16
-from gantools.optimize.passes.products import ends, products
+from gantools.optimize.passes.products import ends, others, products
 from gantools.optimize.plan import Plan
 from gantools.optimize.targets.engine import compile_engine
 from gantools.runtime.backends.openvino import cpu_capabilities
@@ -148,6 +149,28 @@ def test_a_spared_product_and_what_follows_it_alone_are_retyped() -> None:
     made = rest_in_bf16(quantize(model, [X]).sparing(["n0"]), ["n0"])
     low = [node.name for node in made.graph if node.outputs[0].dtype == ir.DataType.BFLOAT16 and node.op_type != "Cast"]
     assert low == ["n0", "n1", "n2"]
+
+
+@needs_int8
+def test_what_has_no_kernel_of_whole_numbers_is_an_island(tmp_path: Path) -> None:
+    chain = Chain((1, 4, 6, 6))
+    chain.then("Conv", chain.draw(4, 4, 3, 3), pads=[1] * 4).then("Relu")
+    chain.then("ConvTranspose", chain.draw(4, 1, 4, 4), group=4, strides=[2, 2], pads=[1] * 4)
+    chain.then("Conv", chain.draw(3, 4, 3, 3), pads=[1] * 4)
+    model = ir.from_proto(chain.model())
+    assert [node.name for node in products(model)] == ["n0", "n3"]
+    assert others(model) == ("n2",)
+    x = {"x": X["x"][:1]}
+    ir.save(quantize(model, [x]).sparing(others(model)), tmp_path / "g.onnx")
+    spec = GraphSpec(
+        inputs=(TensorSpec(name="x", dtype="float32", shape=(1, 4, 6, 6)),),
+        outputs=(TensorSpec(name="v3", dtype="float32", shape=(1, 3, 12, 12)),),
+    )
+    entry = GraphFile(file="g.onnx", format="onnx", precision="int8", spec=spec, backend="openvino", islands=("n2",))
+    with Session(tmp_path / "g.onnx", entry) as session:
+        found = attest(session)
+    assert found.ok
+    assert found.computed == {"int8": pytest.approx(2 / 3), "fp32": pytest.approx(1 / 3)}
 
 
 def test_whoever_takes_a_rounded_value_and_multiplies_nothing_gets_it_as_it_was() -> None:

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from gantools.optimize.rewrites.reading import constant, is_op
+from gantools.optimize.rewrites.reading import constant, integer, is_op
+from gantools.runtime.backends.base import is_arithmetic
 
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 
 def products(model: ir.Model) -> list[ir.Node]:
-    """The nodes of the main graph that can be quantized, in order: products with constant weights."""
-    return [node for node in model.graph if is_op(node, *PRODUCTS) and constant(node.inputs[1]) is not None]
+    """The nodes of the main graph that can be quantized, in order.
+
+    These are products with constant weights, except transposed convolutions of groups, for which runtimes have no
+    kernels of whole numbers (OpenVINO 2026.4 computes them in fp32).
+    """
+    return [node for node in model.graph if is_op(node, *PRODUCTS) and _fits(node)]
+
+
+def others(model: ir.Model) -> tuple[str, ...]:
+    """Names of the nodes of the main graph that multiply and add and cannot be quantized."""
+    return tuple(str(node.name) for node in model.graph if is_arithmetic(node.op_type) and not _fits(node))
+
+
+def _fits(node: ir.Node) -> bool:
+    if not is_op(node, *PRODUCTS) or constant(node.inputs[1]) is None:
+        return False
+    return node.op_type != "ConvTranspose" or integer(node, "group", 1) == 1
 
 
 def ends(model: ir.Model) -> tuple[str, ...]:
