@@ -149,12 +149,15 @@ def _show(report: SearchReport, out: Path) -> None:
     from gantools.media.plots import Line, line_plot
 
     judged = [one for one in report.outcomes if one.p50_ms is not None and one.losses]
-    if judged:
-        first = judged[0].losses[0].metric
+    # In their runtimes' own settings, and as it was chosen: settings lie close to each other.
+    drawn = [one for one in judged if ", " not in one.name or one.name == report.chosen]
+    if drawn:
+        first = drawn[0].losses[0].metric
         title = f"{first} lost over milliseconds of a run at batch {report.batch}, with its interval"
-        front = sorted((one.p50_ms or 0.0, one.losses[0].loss) for one in judged if one.on_front)
-        lines = [Line("front", [x for x, _ in front], [y for _, y in front])]
-        for one in judged:
+        lines = []
+        for one in drawn:
             (low, high), at = one.losses[0].interval, one.p50_ms or 0.0
             lines.append(Line(one.name, [at], [one.losses[0].loss], [low], [high]))
+        front = sorted((one.p50_ms or 0.0, one.losses[0].loss) for one in judged if one.on_front)
+        lines.append(Line("front", [x for x, _ in front], [y for _, y in front]))
         write_atomic(out / "search.png", png_bytes(line_plot(lines, title=title)))

@@ -18,6 +18,7 @@ from gantools.core.optional import require
 
 _SCALE = 3
 _MARGIN = (62, 28, 16, 26)  # pixels left, above, right and below of the plotted area, without the legend
+_ASIDE = 0.04  # of the width, left free beside single points
 _ROW = 17  # height of a row of the legend
 _INK, _GRID, _PAPER = (60, 60, 60), (228, 228, 228), (255, 255, 255)
 # Okabe and Ito's colours, which people with colour blindness can tell apart, and a grey and a brown.
@@ -82,10 +83,13 @@ def line_plot(
     pen = _Pen(drawing.Draw(canvas))
     kept = [[piece for piece in _pieces(line, logarithmic) if piece] for line in lines]
     points = [point for pieces in kept for piece in pieces for point in piece]
+    alone = [line for line in lines if len(line.x) == 1]
+    ends = [(line.x[0], end) for line in alone for end in _interval(line, logarithmic)]
     pen.text((_MARGIN[0], 4), title, size=13)
     legend = _legend(pen, [line.name for line in lines], width)
     if points:
-        frame = _Frame(points, width, height, logarithmic, top=_MARGIN[1] + _ROW * len(legend))
+        top = _MARGIN[1] + _ROW * len(legend)
+        frame = _Frame([*points, *ends], width, height, logarithmic, top=top, aside=_ASIDE if alone else 0.0)
         _draw_axes(pen, frame)
         for mark in marks:
             pen.line([frame.place(mark, frame.bottom), frame.place(mark, frame.top)], (190, 120, 120), 1)
@@ -113,7 +117,7 @@ class _Pen:
     def line(self, points: Sequence[Point], colour: tuple[int, int, int], width: float) -> None:
         scaled = [(x * _SCALE, y * _SCALE) for x, y in points]
         if len(scaled) == 1:
-            (x, y), radius = scaled[0], 1.5 * _SCALE
+            (x, y), radius = scaled[0], 2.5 * _SCALE
             self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
         else:
             self._draw.line(scaled, fill=colour, width=round(width * _SCALE), joint="curve")
@@ -133,10 +137,13 @@ class _Pen:
 class _Frame:
     """Values to places in the picture."""
 
-    def __init__(self, points: Sequence[Point], width: int, height: int, logarithmic: bool, *, top: int) -> None:
+    def __init__(
+        self, points: Sequence[Point], width: int, height: int, logarithmic: bool, *, top: int, aside: float = 0.0
+    ) -> None:
         xs, ys = [x for x, _ in points], [y for _, y in points]
         self.logarithmic = logarithmic
-        self.left, self.right = min(xs), max(max(xs), min(xs) + 1.0)
+        span = max(max(xs) - min(xs), 1.0 if not aside else 1e-9)
+        self.left, self.right = min(xs) - aside * span, min(xs) + (1 + aside) * span
         lowest, highest = min(ys), max(ys)
         # A quiet curve in the middle, not along an edge.
         room = 0.05 * (highest - lowest) or abs(highest) * 0.05 or 1.0
@@ -203,12 +210,19 @@ def _shade(pen: _Pen, frame: _Frame, line: Line, colour: tuple[int, int, int]) -
     if line.low is None or line.high is None:
         return
     known = [i for i in range(len(line.x)) if math.isfinite(line.low[i]) and math.isfinite(line.high[i])]
-    if len(line.x) == 1 and known and not (frame.logarithmic and line.low[0] <= 0):
-        pen.line([frame.place(line.x[0], line.low[0]), frame.place(line.x[0], line.high[0])], _pale(colour, 0.4), 1.2)
+    if len(line.x) == 1 and (ends := _interval(line, frame.logarithmic)):
+        pen.line([frame.place(line.x[0], end) for end in ends], _pale(colour, 0.4), 1.2)
     for i, j in pairwise(known):
         if line.x[j] > line.x[i] and not (frame.logarithmic and min(line.low[i], line.low[j]) <= 0):
             corners = ((i, line.low), (j, line.low), (j, line.high), (i, line.high))
             pen.area([frame.place(line.x[k], side[k]) for k, side in corners], _pale(colour, 0.8))
+
+
+def _interval(line: Line, logarithmic: bool) -> tuple[float, ...]:
+    """Both ends of the first interval; empty where there is none that can be drawn."""
+    if line.low is None or line.high is None or not math.isfinite(line.low[0] + line.high[0]):
+        return ()
+    return () if logarithmic and line.low[0] <= 0 else (line.low[0], line.high[0])
 
 
 def _pieces(line: Line, logarithmic: bool) -> list[list[Point]]:

@@ -63,6 +63,17 @@ def test_intervals_are_shaded() -> None:
     assert share_of(shaded, shade) > 0.3
 
 
+def test_a_single_point_has_its_interval_as_a_stroke_that_is_seen_whole() -> None:
+    lines = [Line("", [1.0], [1.0], [0.5], [3.0]), Line("", [2.0], [1.0])]
+    picture = line_plot(lines, title="", width=320, height=200)
+    stroke = tuple(round(part + (255 - part) * 0.4) for part in COLOURS[0])
+    rows, columns = np.nonzero(np.abs(picture.astype(int) - stroke).max(2) < 30)
+    assert 110 < rows.max() - rows.min() < 160
+    assert columns.min() > 64, "not on the axis"
+    alone = line_plot([Line("", [1.0], [1.0], [-1.0], [3.0])], title="", width=320, height=200, logarithmic=True)
+    assert share_of(alone, stroke) < 0.002, "an end below 0 is nowhere on a logarithmic axis"
+
+
 @pytest.mark.parametrize(
     "line",
     [Line("", [], []), Line("", [1], [math.nan]), Line("", [1], [2.0]), Line("", [1, 2], [3.0, 3.0])],
