@@ -121,7 +121,7 @@ class Draft:
         if precision == "int8" and set(self.products) - set(islands):
             model = self.quantization.sparing(islands)
             if self.plan.rest == "bf16":
-                model = rest_in_bf16(model, islands)
+                model = rest_in_bf16(model, set(islands) - set(others(model)))  # raced in fp32
         elif precision in PASSES and self.entry.precision == "fp32":
             model = PASSES.load(precision)(model, islands)
         ir.save(model, path)
