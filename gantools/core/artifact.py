@@ -63,7 +63,8 @@ class GraphFile(Frozen):
         spec: Inputs, outputs, axes.
         backend: Who opens it when nobody asks for another.
         device: Where it is meant to run.
-        islands: Parts of the names of layers that stay in fp32 because ``precision`` is too small for them.
+        islands: Parts of the names of layers that stay in fp32, beside int8 also in bf16, because ``precision`` is too
+            small for them or costs too much there.
         threads: CPU threads that it was fastest with where it was optimized; None: as many as there are.
         settings: Of ``backend``, by its own names, that it was fastest with.
         requires: Demands of a compiled graph.

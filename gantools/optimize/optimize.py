@@ -82,7 +82,7 @@ def optimize(
     parity: list[Parity] = []
     said = list(notes)
     with staged_folder(out, marker=MANIFEST) as folder:
-        making.choose_islands(absent)
+        making.choose_islands()
         for done, name in enumerate(manifest.graphs):
             on_event(Progress("optimize", done, len(manifest.graphs), "graphs"))
             typed = folder / f"{name}.onnx"
@@ -174,14 +174,14 @@ class _Making:
             examples = examples_of(self.artifact)
             return Judge(source, sampler, self.plan, self.yardstick, examples=examples, on_event=self.on_event)
 
-    def choose_islands(self, absent: str | None) -> None:
+    def choose_islands(self) -> None:
         """Find what every graph leaves in a float."""
         main = self.artifact.manifest.sampler.graph
         for name in sorted(self.artifact.manifest.graphs, key=lambda name: name != main):
             draft, known = self.draft(name), (self.plan.islands or {}).get(name)
             if known is not None:
                 self.islands[name] = known
-            elif self.plan.precision != "int8" or absent or not draft.products:
+            elif self.plan.precision != "int8" or not draft.products:
                 self.islands[name] = draft.islands()
             elif name == main:
                 self.islands[name] = spared(draft, self._losses, self.on_event)
@@ -227,7 +227,7 @@ def _judge_compiled(
     artifact: Artifact, name: str, entry: GraphFile, path: Path, plan: Plan, target: Target
 ) -> list[Parity]:
     """Everything that can be tried of the compiled graph, on the device that it is for."""
-    report = verify_graph(name, path, entry, artifact, artifact, Where(threads=plan.threads))
+    report = verify_graph(name, path, entry, artifact, artifact, Where(threads=plan.threads), profiled=False)
     raise_failures(report.failures, target.hint(plan))
     return [report.parity] if report.parity else []
 

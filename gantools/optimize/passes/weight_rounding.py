@@ -28,7 +28,7 @@ from gantools.optimize.passes.products import products, unrounded
 from gantools.optimize.rewrites.reading import Convolution, constant, convolution
 from gantools.runtime.backends.base import Arrays
 
-_PATCHES = 16_384  # over all inputs; a few dozen times as many as a patch has numbers
+_PATCHES = 16_384  # over all inputs; several times as many as there are weights in the widest part
 _DAMPING = 0.01
 _WIDEST = 2304  # weights of an output that are rounded together: 256 channels of 3x3
 _BLOCK = 128

@@ -65,13 +65,9 @@ class OpenVinoGraph:
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", **options.settings}
         if options.threads:
             settings["INFERENCE_NUM_THREADS"] = options.threads
-        fixed = graph.spec.fixed
+        self._path, self._spec, self._settings = path, graph.spec, settings
         try:
-            model = _core().read_model(path)
-            if fixed:
-                model.reshape({tensor.name: _partial(tensor, fixed) for tensor in graph.spec.inputs})
-            self._compiled: Any = _core().compile_model(model, "CPU", settings)
-            self._model, self._settings = model, settings
+            self._compiled: Any = _core().compile_model(self._read(), "CPU", settings)
         except RuntimeError as err:
             raise BackendError(f"OpenVINO cannot open '{path.name}': {_last_line(err)}") from err
         self._request: Any = self._compiled.create_infer_request()
@@ -81,6 +77,13 @@ class OpenVinoGraph:
         """Compute all outputs. The request's buffers are reused, so outputs are copied out."""
         results = self._request.infer(dict(inputs), share_inputs=True)
         return {name: results[port] for name, port in self._outputs}
+
+    def _read(self) -> Any:
+        """The model, which is not kept: it holds all weights a second time."""
+        model = _core().read_model(self._path)
+        if fixed := self._spec.fixed:
+            model.reshape({tensor.name: _partial(tensor, fixed) for tensor in self._spec.inputs})
+        return model
 
     def layers(self) -> list[ComputedLayer]:
         """The nodes of the execution graph with their runtime precision."""
@@ -95,7 +98,7 @@ class OpenVinoGraph:
 
     def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
         """Of the run that took the median, by the performance counters of a model that is compiled for it."""
-        counting = _core().compile_model(self._model, "CPU", {**self._settings, "PERF_COUNT": True})
+        counting = _core().compile_model(self._read(), "CPU", {**self._settings, "PERF_COUNT": True})
         request = counting.create_infer_request()
         runs = []
         for _ in range(PROFILED):
@@ -110,7 +113,7 @@ class OpenVinoGraph:
 
     def close(self) -> None:
         """Drop the compiled model."""
-        self._request = self._compiled = self._model = None
+        self._request = self._compiled = None
         self._outputs = []
 
 
