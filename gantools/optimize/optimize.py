@@ -180,7 +180,7 @@ class _Making:
         for name in sorted(self.artifact.manifest.graphs, key=lambda name: name != main):
             draft, known = self.draft(name), (self.plan.islands or {}).get(name)
             if known is not None:
-                self.islands[name] = known
+                self.islands[name] = draft.having(known)
             elif self.plan.precision != "int8" or not draft.products:
                 self.islands[name] = draft.islands()
             elif name == main:

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from gantools.core.artifact import METADATA_KEY, Artifact, GraphFile
-from gantools.core.errors import ArtifactError
+from gantools.core.errors import ArtifactError, RecipeError
 from gantools.core.events import OnEvent, ignore
 from gantools.core.optional import require
 from gantools.core.registry import unknown_name
@@ -102,6 +102,19 @@ class Draft:
         if self.plan.precision == "fp16" and self.entry.precision == "fp32":
             return overflowing(self.model, self.trials)
         return ends(self.model) if self.plan.precision == "int8" else ()
+
+    def having(self, islands: tuple[str, ...]) -> tuple[str, ...]:
+        """Islands that were found before, which are nodes of this model.
+
+        Raises:
+            RecipeError: There is no such node; another form renames what it replaces.
+        """
+        if missing := sorted(set(islands) - {str(node.name) for node in self.model.graph}):
+            raise RecipeError(
+                f"the plan names '{missing[0]}' as an island, and no node of the rewritten graph is called so.",
+                hint="give the plan the forms that the islands were found with",
+            )
+        return islands
 
     def write(self, path: Path, islands: Collection[str] = ()) -> GraphFile:
         """Write a typed ONNX file.

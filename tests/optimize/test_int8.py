@@ -25,7 +25,11 @@ from tests.zoo import LATENT, NETS, make_artifact, needs_bf16, spec_of, write_on
 
 X = {"x": np.random.default_rng(1).standard_normal((2, 4, 6, 6)).astype(np.float32)}
 FILES = ("generator.onnx", "generator_float.onnx")
-ONE_ISLAND = dict.fromkeys(("generator", "generator_float"), ("node_conv_3",))
+AS_FOUND: dict[str, dict[str, dict[str, str]]] = {
+    "generator": {},
+    "generator_float": {},
+}  # another form has other nodes
+ONE_ISLAND = dict.fromkeys(AS_FOUND, ("node_conv_3",))
 INPUTS = [{"latent": np.random.default_rng(seed).standard_normal((4, LATENT)).astype(np.float32)} for seed in range(8)]
 needs_int8 = pytest.mark.skipif("INT8" not in cpu_capabilities(), reason="OpenVINO has no int8 on this CPU")
 
@@ -128,7 +132,7 @@ def test_as_few_products_are_spared_as_the_budget_needs(parents: dict[str, Artif
 @needs_int8
 @needs_bf16
 def test_what_is_spared_is_computed_in_bf16_where_the_cpu_has_it(parents: dict[str, Artifact], tmp_path: Path) -> None:
-    plan = Plan(target="openvino", precision="int8", max_loss={"levels": 10.0}, samples=100, threads=2)
+    plan = Plan(target="openvino", precision="int8", max_loss={"levels": 10.0}, samples=100, threads=2, forms=AS_FOUND)
     made = optimize(parents["resize"], plan.model_copy(update={"islands": ONE_ISLAND}), tmp_path / "child")
     assert made.manifest.steps[-1].options["rest"] == "bf16"
     with Session.of(made) as session:
@@ -138,6 +142,20 @@ def test_what_is_spared_is_computed_in_bf16_where_the_cpu_has_it(parents: dict[s
     exact = plan.model_copy(update={"islands": ONE_ISLAND, "rest": "fp32"})
     with Session.of(optimize(parents["resize"], exact, tmp_path / "exact")) as session:
         assert attest(session).computed == {"int8": pytest.approx(2 / 3), "fp32": pytest.approx(1 / 3)}
+
+
+@needs_int8
+def test_islands_of_other_forms_are_refused(parents: dict[str, Artifact], tmp_path: Path) -> None:
+    plan = Plan(
+        target="openvino",
+        precision="int8",
+        max_loss={"levels": 10.0},
+        islands=ONE_ISLAND,
+        forms={name: {"upsampling": {"conv_3": "transposed"}} for name in AS_FOUND},
+    )
+    with pytest.raises(RecipeError, match="names 'node_conv_3' as an island, and no node of the rewritten graph"):
+        optimize(parents["resize"], plan, tmp_path / "child")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_spared_product_and_what_follows_it_alone_are_retyped() -> None:
