@@ -146,13 +146,9 @@ def test_what_is_spared_is_computed_in_bf16_where_the_cpu_has_it(parents: dict[s
 
 @needs_int8
 def test_islands_of_other_forms_are_refused(parents: dict[str, Artifact], tmp_path: Path) -> None:
-    plan = Plan(
-        target="openvino",
-        precision="int8",
-        max_loss={"levels": 10.0},
-        islands=ONE_ISLAND,
-        forms={name: {"upsampling": {"conv_3": "transposed"}} for name in AS_FOUND},
-    )
+    plan = Plan(target="openvino", precision="int8", max_loss={"levels": 10.0}, islands=ONE_ISLAND)
+    other = {name: {"upsampling": {"conv_3": "transposed"}} for name in AS_FOUND}
+    plan = plan.model_copy(update={"forms": other})
     with pytest.raises(RecipeError, match="names 'node_conv_3' as an island, and no node of the rewritten graph"):
         optimize(parents["resize"], plan, tmp_path / "child")
     assert list(tmp_path.iterdir()) == []
