@@ -14,8 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gantools.bench.latency import BenchTarget, bench
+from gantools.bench.latency import bench
 from gantools.bench.report import table_rows
+from gantools.bench.target import BenchTarget
 from gantools.cli.bench import checkpoint_targets
 from gantools.core.artifact import Artifact, load_artifact
 from gantools.core.errors import GantoolsError

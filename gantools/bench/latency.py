@@ -9,170 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
-from gantools.core.artifact import Artifact, Precision
+from gantools.bench.results import SPANS, BenchReport, BenchRow, Comparison
+from gantools.bench.target import BenchTarget
 from gantools.core.errors import BackendError, MissingDependencyError
 from gantools.core.events import Note, OnEvent, Progress, ignore
-from gantools.core.spec import Frozen
-from gantools.runtime.session import Session, Where
-from gantools.samplers import SAMPLERS, Generator
-from gantools.timing.environment import Environment, Load, LoadWatch, default_threads, environment
+from gantools.runtime.session import Session
+from gantools.timing.environment import LoadWatch, default_threads, environment
 from gantools.timing.measure import BenchPlan, Clock, Timings, measure, reason
-from gantools.timing.stats import Ratio, dispersion, percentile, ratio_of_medians
+from gantools.timing.stats import dispersion, percentile, ratio_of_medians
 from gantools.verify.attest import Attestation, attest
-from gantools.verify.trials import examples_of, trial_inputs
-
-SCHEMA = 1
-Span = Literal["run", "sample"]
-SPANS: dict[Span, str] = {
-    "run": "Session.run on noise drawn beforehand: from numpy arrays in host memory to numpy arrays in host memory "
-    "that the caller owns; input checks and every copy are inside, drawing the noise is not.",
-    "sample": "Generator.sample: from seeds to samples in host memory; drawing the noise is inside.",
-}
-
-
-@dataclass(frozen=True)
-class BenchTarget:
-    """One variant.
-
-    Attributes:
-        name: As rows shall call it; no two alike.
-        artifact: What is opened, or, for a checkpoint, what says which inputs are noise and what they look like.
-        graph: A graph other than the artifact's main one.
-        where: Who runs it; its thread count is that of the plan.
-        span: What is timed. See ``SPANS``.
-        checkpoint: A run or checkpoint folder, to time the network itself through the backend ``torch``.
-    """
-
-    name: str
-    artifact: Artifact
-    graph: str | None = None
-    where: Where = field(default_factory=Where)
-    span: Span = "run"
-    checkpoint: Path | None = None
-
-    def open(self, threads: int) -> Session:
-        """Open what is measured, with so many CPU threads."""
-        where = replace(self.where, threads=threads)
-        if self.checkpoint is None:
-            return Session.of(self.artifact, self.graph, where)
-        name = self.graph or self.artifact.manifest.sampler.graph
-        _, entry = self.artifact.graph(name)
-        changes = {"file": name, "format": "checkpoint", "precision": "fp32", "backend": "torch", "requires": None}
-        return Session(self.checkpoint, entry.model_copy(update=changes), where)
-
-    def call(self, session: Session, batch: int) -> Callable[[], object]:
-        """What is timed, ready to be called."""
-        sampler = self.artifact.manifest.sampler
-        inputs = trial_inputs(session.spec, sampler, range(batch), examples=examples_of(self.artifact))
-        if self.span == "sample":
-            generator = Generator(self.artifact, session, SAMPLERS.load(sampler.kind))
-            given = {sampler.image: inputs[sampler.image]} if sampler.image else None
-            return lambda: generator.sample(range(batch), batch=batch, inputs=given)
-        return lambda: session.run(inputs)
-
-
-class BenchRow(Frozen):
-    """One variant at one batch size.
-
-    Attributes:
-        name: The variant.
-        span: What was timed. See ``SPANS``.
-        artifact: Digest of the artifact; None for a checkpoint.
-        backend: Who ran it; None if it could not be opened.
-        device: Where.
-        batch: Samples in one call.
-        status: ``ok``, or ``failed: `` and why.
-        asked: Precision that was asked for.
-        attested: Precision it is computed in, as the runtime tells; None where it does not tell.
-        values_ms: Every recorded call, in order.
-        block: Recorded calls in each round; value i belongs to round i // block.
-        count: How many were recorded.
-        p50_ms: Nearest-rank percentile; None where ``count`` is too small to state it, as for the next two.
-        spread: Interquartile range as a share of the median.
-        images_per_s: ``batch`` divided by the median.
-        warmup_calls: Unrecorded calls before the first recorded one, lead-ins not counted.
-        steady: Whether the warm-up reached a steady state before its time was over.
-        first_call_ms: The first call at this batch size.
-        load_ms: Opening the graph, with the import of its runtime if nothing had imported that before.
-    """
-
-    name: str
-    span: Span
-    artifact: str | None
-    backend: str | None
-    device: str | None
-    batch: int
-    status: str = "ok"
-    asked: Precision | None = None
-    attested: Attestation | None = None
-    values_ms: tuple[float, ...] = ()
-    block: int = 1
-    count: int = 0
-    p50_ms: float | None = None
-    p90_ms: float | None = None
-    p99_ms: float | None = None
-    spread: float | None = None
-    images_per_s: float | None = None
-    warmup_calls: int = 0
-    steady: bool = False
-    first_call_ms: float | None = None
-    load_ms: float | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether it was measured."""
-        return self.status == "ok"
-
-
-class Comparison(Frozen):
-    """How many times faster a variant is than the first one, at the same batch and over the same span."""
-
-    baseline: str
-    name: str
-    batch: int
-    faster: Ratio
-
-
-class BenchReport(Frozen):
-    """Everything measured in one run, with what is needed to judge it.
-
-    Attributes:
-        plan: As it was carried out, with the number of threads.
-        spans: What the spans of the rows cover.
-        load: What else ran meanwhile.
-        comparisons: Every variant against the first of its span, where both medians are supported.
-    """
-
-    schema_number: Literal[1] = Field(default=1, alias="schema")
-    plan: BenchPlan
-    spans: dict[Span, str]
-    environment: Environment
-    load: Load
-    rows: tuple[BenchRow, ...]
-    comparisons: tuple[Comparison, ...]
-
-    def to_json(self, *, indent: int | None = None) -> str:
-        """The report as one JSON document."""
-        return self.model_dump_json(by_alias=True, indent=indent)
-
-    def row(self, name: str, batch: int) -> BenchRow:
-        """The row of a variant at a batch size. Raises KeyError where there is none."""
-        for row in self.rows:
-            if (row.name, row.batch) == (name, batch):
-                return row
-        raise KeyError((name, batch))
-
-    @property
-    def deviating(self) -> tuple[BenchRow, ...]:
-        """Rows that were not computed in the precision that was asked for."""
-        return tuple(row for row in self.rows if row.attested is not None and row.attested.deviating)
 
 
 @dataclass
@@ -221,7 +71,7 @@ def bench(
     spans = {target.span: SPANS[target.span] for target in targets}
     comparisons = tuple(_comparisons(rows, plan.batches))
     return BenchReport(
-        schema=1, plan=plan, spans=spans, environment=machine, load=load, rows=tuple(rows), comparisons=comparisons
+        schema=2, plan=plan, spans=spans, environment=machine, load=load, rows=tuple(rows), comparisons=comparisons
     )
 
 
@@ -281,7 +131,7 @@ def _row(one: _Opened, batch: int, timing: Timings) -> BenchRow:
         p90_ms=p90,
         p99_ms=p99,
         spread=dispersion(values),
-        images_per_s=batch / p50 * 1000 if p50 else None,
+        samples_per_s=batch / p50 * 1000 if p50 else None,
         steady=timing.steady,
     )
 

@@ -11,7 +11,7 @@ from html import escape
 
 import numpy as np
 
-from gantools.bench.latency import BenchRow
+from gantools.bench.results import BenchRow
 from gantools.timing.stats import nearest_rank
 
 _MOST_MARKS = 400

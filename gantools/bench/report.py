@@ -14,8 +14,8 @@ from pathlib import Path
 from string import Template
 
 import gantools
-from gantools.bench.latency import BenchReport, BenchRow
 from gantools.bench.plots import curve_plot, digits, latency_plot
+from gantools.bench.results import BenchReport, BenchRow
 from gantools.core.atomic import write_atomic
 from gantools.core.proof import MetricCard
 from gantools.timing.stats import Ratio, needed
@@ -98,7 +98,7 @@ def _cells(row: BenchRow, faster: Ratio | None) -> dict[str, str]:
         "p50, ms": percentile(row.p50_ms, 50),
         "p90, ms": percentile(row.p90_ms, 90),
         "p99, ms": percentile(row.p99_ms, 99),
-        "images/s": f"{row.images_per_s:,.0f}" if row.images_per_s else "-",
+        "images/s": f"{row.samples_per_s:,.0f}" if row.samples_per_s else "-",
         "faster": ratio_text(faster) if faster else "-",
         "first call, ms": known(row.first_call_ms),
         "load, ms": known(row.load_ms),

@@ -11,7 +11,7 @@ from gantools.cli.options import Device, Json, Threads, parse_ints
 from gantools.cli.output import show_table, watching
 
 if TYPE_CHECKING:
-    from gantools.bench.latency import BenchTarget
+    from gantools.bench.target import BenchTarget
     from gantools.core.artifact import Artifact
 
 
@@ -70,7 +70,7 @@ def command(
 
 def checkpoint_targets(artifact: Artifact, checkpoint: Path, *, compiled: bool) -> list[BenchTarget]:
     """The network behind an artifact, run by PyTorch eagerly and, if wished, compiled."""
-    from gantools.bench.latency import BenchTarget
+    from gantools.bench.target import BenchTarget
     from gantools.runtime.session import Where
 
     modes = {"torch eager": "eager"} | ({"torch.compile": "compile"} if compiled else {})
@@ -81,7 +81,7 @@ def checkpoint_targets(artifact: Artifact, checkpoint: Path, *, compiled: bool) 
 
 
 def _targets(opened: dict[str, Artifact], device: str | None, *, sample: bool) -> list[BenchTarget]:
-    from gantools.bench.latency import BenchTarget
+    from gantools.bench.target import BenchTarget
     from gantools.runtime.session import Where
 
     runs = [BenchTarget(name, artifact, where=Where(device=device)) for name, artifact in opened.items()]

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gantools.bench.latency import BenchReport, BenchTarget, bench
+from gantools.bench.latency import bench
 from gantools.bench.report import Grid, precision_text, write_report
+from gantools.bench.results import BenchReport
+from gantools.bench.target import BenchTarget
 from gantools.cli.bench import checkpoint_targets
 from gantools.core.artifact import Artifact
 from gantools.core.atomic import write_atomic
@@ -128,7 +130,7 @@ class Results:
         kid = f"{cards[0].value:.4f} [{cards[0].interval[0]:.4f}, {cards[0].interval[1]:.4f}]" if cards else ""
         parity = self.parity_of(name)
         far = f"max {parity.max_abs:.0f}/255" if parity else "is the reference"
-        throughput = f"{last.images_per_s:,.0f}" if last.images_per_s else ""
+        throughput = f"{last.samples_per_s:,.0f}" if last.samples_per_s else ""
         return [name, f"{first.backend}, {first.device}", precision_text(first), *speeds, throughput, kid, far]
 
 

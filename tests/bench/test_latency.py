@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from gantools.bench.latency import BenchReport, BenchTarget, bench
+from gantools.bench.latency import bench
+from gantools.bench.results import BenchReport
+from gantools.bench.target import BenchTarget
 from gantools.core.artifact import Artifact
 from gantools.core.events import Event, Progress
 from gantools.runtime.session import Where
@@ -13,9 +15,11 @@ from tests.fakes import FakeBackend, FakeClock
 
 PLAN = BenchPlan(min_calls=1000, max_seconds=5.0)
 ROW_KEYS = (
-    "name span artifact backend device batch status asked attested values_ms block count p50_ms p90_ms p99_ms spread "
-    "images_per_s warmup_calls steady first_call_ms load_ms"
+    "name span artifact backend device threads batch gap_ms status asked attested values_ms block count p50_ms "
+    "p50_interval_ms p90_ms p99_ms outliers spread samples_per_s warmup_calls steady first_call_ms load_ms "
+    "build_seconds cold memory energy roofline quality losses flags"
 )
+REPORT_KEYS = "schema plan spans environment ceilings load rows comparisons scenarios command isolated"
 
 
 def target(artifact: Artifact, name: str, clock: FakeClock, cost_ms: float = 1.0, **settings: object) -> BenchTarget:
@@ -39,7 +43,7 @@ def test_a_report_states_exactly_what_the_clock_says(artifact: Artifact, clock: 
     ]
     row = report.row("slow", 16)
     assert (row.p50_ms, row.p90_ms, row.p99_ms) == (2.0, 2.0, 2.0)
-    assert (row.images_per_s, row.spread, row.count, row.first_call_ms) == (8000.0, 0.0, 1000, 2.0)
+    assert (row.samples_per_s, row.spread, row.count, row.first_call_ms) == (8000.0, 0.0, 1000, 2.0)
     assert (row.backend, row.device, row.artifact, row.steady) == ("fake", "cpu", "ab" * 32, True)
     assert len(row.values_ms) == 1000
 
@@ -169,12 +173,12 @@ def test_a_report_survives_json(artifact: Artifact, clock: FakeClock) -> None:
 def test_the_json_keeps_its_keys(artifact: Artifact, clock: FakeClock) -> None:
     """Who reads these files relies on the keys: another set of keys is another schema number."""
     document = json.loads(measured(artifact, clock).to_json())
-    assert document["schema"] == 1
-    assert list(document) == ["schema", "plan", "spans", "environment", "load", "rows", "comparisons"]
+    assert document["schema"] == 2
+    assert list(document) == REPORT_KEYS.split()
     assert len(document["rows"]) == 8
     assert all(list(row) == ROW_KEYS.split() for row in document["rows"])
     with pytest.raises(ValueError, match="schema"):
-        BenchReport.model_validate({**document, "schema": 2})
+        BenchReport.model_validate({**document, "schema": 1})
 
 
 def test_asking_for_a_row_that_is_not_there_is_an_error(artifact: Artifact, clock: FakeClock) -> None:

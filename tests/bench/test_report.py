@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from gantools.bench.latency import BenchReport, BenchTarget, bench
+from gantools.bench.latency import bench
 from gantools.bench.plots import curve_plot, digits
 from gantools.bench.report import Grid, table_rows, write_report
+from gantools.bench.results import BenchReport
+from gantools.bench.target import BenchTarget
 from gantools.core.artifact import Artifact
 from gantools.core.proof import MetricCard, Parity
 from gantools.runtime.session import Where

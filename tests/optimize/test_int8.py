@@ -29,7 +29,7 @@ AS_FOUND: dict[str, dict[str, dict[str, str]]] = {
     "generator": {},
     "generator_float": {},
 }  # another form has other nodes
-ONE_ISLAND = dict.fromkeys(AS_FOUND, ("node_conv_3",))
+ONE_ISLAND: dict[str, tuple[str, ...]] = dict.fromkeys(AS_FOUND, ("node_conv_3",))
 INPUTS = [{"latent": np.random.default_rng(seed).standard_normal((4, LATENT)).astype(np.float32)} for seed in range(8)]
 needs_int8 = pytest.mark.skipif("INT8" not in cpu_capabilities(), reason="OpenVINO has no int8 on this CPU")
 
