@@ -106,7 +106,7 @@ def sampling(run: Path, artifacts: Mapping[str, Artifact], plan: BenchPlan) -> l
             inputs = inputs_of(first.session.spec.inputs, first.artifact.manifest.sampler, range(batch))
             others = peers(run, inputs["latent"], threads, Path(folder))
             ours = {name: partial(one.session.run, inputs) for name, one in generators.items()}
-            timings = measure({name: call for name, (_, call) in others.items()} | ours, plan)
+            timings = measure({**{name: call for name, (_, call) in others.items()}, **ours}, plan)
             for name, timing in timings.items():
                 ratios = {peer: ratio(timings[peer], timing) for peer in others} if name in ours else {}
                 returns = EQUAL if name in ours else others[name][0]

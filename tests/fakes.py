@@ -55,6 +55,9 @@ class FakeGraph:
     def layers(self) -> list[ComputedLayer]:
         return [ComputedLayer("MatMul", self.settings.get("precision", "fp32"), "linear", is_arithmetic=True)]
 
+    def on_device(self, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        return None
+
     def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
         return None
 

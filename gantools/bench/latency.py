@@ -1,7 +1,7 @@
 """Closed-loop latency of generators: one caller, who waits for each batch before asking for the next.
 
-Not a load test: no queue, no second caller, no request rate. All variants are opened together and measured interleaved,
-with the same number of CPU threads. A variant that fails is a row that says why.
+No queue, no second caller, no request rate: those are ``scenarios``. All variants are opened together and measured
+interleaved, with the same number of CPU threads. A variant that fails is a row that says why.
 """
 
 from __future__ import annotations
@@ -10,29 +10,35 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gantools.bench.partial import Partial
 from gantools.bench.results import SPANS, BenchReport, BenchRow, Comparison
 from gantools.bench.target import BenchTarget
-from gantools.core.errors import BackendError, MissingDependencyError
+from gantools.bench.variant import Apart, Shared, Variant
+from gantools.core.errors import BackendError
 from gantools.core.events import Note, OnEvent, Progress, ignore
-from gantools.runtime.session import Session
+from gantools.timing.conditions import Conditions, ConditionsWatch
 from gantools.timing.environment import LoadWatch, default_threads, environment
 from gantools.timing.measure import BenchPlan, Clock, Timings, measure, reason
-from gantools.timing.stats import dispersion, percentile, ratio_of_medians
-from gantools.verify.attest import Attestation, attest
+from gantools.timing.stats import dispersion, drift, median_interval, outliers, percentile, ratio_of_medians
+from gantools.verify.attest import Attestation
+
+ENERGY_SECONDS = 2.0
+DRIFT_LIMIT = 0.1
+"""A latency that ends by more than this share away from where it began is worth a sentence."""
 
 
 @dataclass
 class _Opened:
-    """What is known of a variant before it is timed."""
+    """A variant, or why it could not be opened."""
 
     target: BenchTarget
-    session: Session | None = None
-    load_ms: float | None = None
-    attested: Attestation | None = None
+    variant: Variant | None = None
     failure: str | None = None
 
 
@@ -41,6 +47,9 @@ def bench(
     plan: BenchPlan = BenchPlan(),  # noqa: B008 - frozen
     on_event: OnEvent = ignore,
     *,
+    gaps_ms: Sequence[float] = (0.0,),
+    isolate: bool = False,
+    kept: Path | None = None,
     clock: Clock = time.perf_counter_ns,
 ) -> BenchReport:
     """Measure all targets interleaved, at every batch size of the plan.
@@ -49,99 +58,153 @@ def bench(
         targets: What to measure; the first of each span is what the others of that span are compared with.
         plan: How long and how carefully.
         on_event: Who watches.
-        clock: What time it is, in ns.
+        gaps_ms: Pauses before every call; each is measured by itself, like a batch size.
+        isolate: Whether every variant gets a process of its own. Then a crash is a row, and cold start, memory and
+            energy are told; artifacts are opened again from their paths.
+        kept: A file that keeps the rows of every batch size as soon as they are there. What it has already, of the same
+            targets, plan and machine, is not measured again.
+        clock: What time it is, in ns, for variants that share this process.
 
     Raises:
         MissingDependencyError: psutil is not installed.
+        ArtifactError: ``kept`` cannot be written, or is no such file.
     """
     names = [target.name for target in targets]
     if len(set(names)) != len(names):
         raise ValueError(f"names of variants repeat: {names}")
     plan = plan.model_copy(update={"threads": plan.threads or default_threads()})
     machine = environment()
-    rows: list[BenchRow] = []
+    cells = list(product(gaps_ms, plan.batches))
+    partial = Partial(kept, [[target.to_words(), target.artifact.digest] for target in targets], plan, machine)
+    found = {cell: partial.rows(*cell) for cell in cells}
+    missing = [cell for cell in cells if found[cell] is None]
+    watch = LoadWatch()
     with ExitStack() as stack:
-        opened = [_open(target, plan, clock, stack) for target in targets]
-        watch = LoadWatch()
-        for index, batch in enumerate(plan.batches):
-            rows += _measure_batch(opened, batch, plan, clock, _progress(on_event, index, len(plan.batches)))
-        load = watch.stop()
-    for warning in load.warnings:
+        opened = [_open(target, plan, clock, isolate, stack) for target in targets] if missing else []
+        for index, (gap_ms, batch) in enumerate(missing):
+            how = plan.model_copy(update={"gap_ms": gap_ms})
+            found[gap_ms, batch] = _measure(opened, batch, how, clock, _progress(on_event, index, len(missing)))
+            partial.keep(gap_ms, batch, found[gap_ms, batch] or [])
+        attested = {one.target.name: _attested(one) for one in opened}
+    for cell in missing:
+        measured = found[cell] or []
+        found[cell] = [row.model_copy(update={"attested": attested[row.name]}) for row in measured]
+        partial.keep(*cell, found[cell] or [])
+    rows = [row for cell in cells for row in found[cell] or []]
+    load = watch.stop()
+    for warning in dict.fromkeys([*load.warnings, *(flag for row in rows for flag in row.flags)]):
         on_event(Note(warning, "warning"))
-    spans = {target.span: SPANS[target.span] for target in targets}
-    comparisons = tuple(_comparisons(rows, plan.batches))
     return BenchReport(
-        schema=2, plan=plan, spans=spans, environment=machine, load=load, rows=tuple(rows), comparisons=comparisons
+        schema=2,
+        plan=plan,
+        spans={target.span: SPANS[target.span] for target in targets},
+        environment=machine,
+        load=load,
+        rows=tuple(rows),
+        comparisons=tuple(_comparisons(rows)),
+        isolated=isolate,
     )
 
 
-def _open(target: BenchTarget, plan: BenchPlan, clock: Clock, stack: ExitStack) -> _Opened:
-    started = clock()
+def _open(target: BenchTarget, plan: BenchPlan, clock: Clock, isolate: bool, stack: ExitStack) -> _Opened:
     try:
-        session = target.open(plan.threads or 1)
+        threads = plan.threads or 1
+        variant: Variant = Apart(target, threads) if isolate else Shared(target, threads, clock)
     except Exception as err:  # whatever a runtime raises is the reason in its row
         return _Opened(target, failure=reason(err))
-    load_ms = (clock() - started) / 1e6
-    stack.callback(session.close)
-    try:
-        attested = attest(session)
-    except (BackendError, MissingDependencyError):  # it does not tell: the row then shows no precision
-        attested = None
-    return _Opened(target, session, load_ms, attested)
+    stack.callback(variant.close)
+    return _Opened(target, variant)
 
 
-def _measure_batch(
+def _measure(
     opened: Sequence[_Opened], batch: int, plan: BenchPlan, clock: Clock, on_round: Callable[[int, int], None]
 ) -> list[BenchRow]:
-    calls = {}
+    """All variants at one batch size and one gap."""
+    runners: dict[str, Any] = {}
     timings: dict[str, Timings] = {}
     for one in opened:
-        if one.session is None:
-            timings[one.target.name] = Timings(failure=one.failure)
-        else:
-            calls[one.target.name] = one.target.call(one.session, batch)
-    timings |= measure(calls, plan, clock=clock, on_round=on_round)
-    return [_row(one, batch, timings[one.target.name]) for one in opened]
+        name = one.target.name
+        try:
+            if one.variant is not None:
+                runners[name] = one.variant.runner(batch)
+            else:
+                timings[name] = Timings(failure=one.failure)
+        except Exception as err:  # such as a span that its device does not have
+            timings[name] = Timings(failure=reason(err))
+    devices = [one.variant.device for one in opened if one.variant is not None]
+    watch = ConditionsWatch(next((device for device in devices if device != "cpu"), "cpu"))
+
+    def tell(done: int, total: int) -> None:
+        watch.look()
+        on_round(done, total)
+
+    timings |= measure(runners, plan, clock=clock, on_round=tell)
+    conditions = watch.stop()
+    return [_row(one, batch, plan, timings[one.target.name], conditions) for one in opened]
 
 
-def _row(one: _Opened, batch: int, timing: Timings) -> BenchRow:
+def _row(one: _Opened, batch: int, plan: BenchPlan, timing: Timings, conditions: Conditions) -> BenchRow:
+    target, variant = one.target, one.variant
+    manifest = target.artifact.manifest
     known: dict[str, Any] = {
-        "name": one.target.name,
-        "span": one.target.span,
-        "artifact": None if one.target.checkpoint else one.target.artifact.digest,
-        "backend": one.session and one.session.backend,
-        "device": one.session and one.session.device,
+        "name": target.name,
+        "span": target.span,
+        "artifact": None if target.checkpoint else target.artifact.digest,
+        "backend": variant and variant.backend,
+        "device": variant and variant.device,
+        "threads": plan.threads,
         "batch": batch,
-        "asked": one.session and one.session.graph.precision,
-        "attested": one.attested,
+        "gap_ms": plan.gap_ms,
+        "asked": variant and variant.asked,
         "warmup_calls": timing.warmup_calls,
         "first_call_ms": timing.first_call_ms,
-        "load_ms": one.load_ms,
+        "load_ms": variant and variant.load_ms,
+        "build_seconds": None if target.checkpoint else target.entry[1].build_seconds,
+        "quality": () if target.checkpoint else manifest.quality,
+        "losses": () if target.checkpoint else manifest.steps[-1].losses if manifest.steps else (),
     }
-    if timing.failure is not None:
+    if timing.failure is not None or variant is None:
         return BenchRow(**known, status=f"failed: {timing.failure}")
     values = np.array(timing.values_ms)
+    rounds = values.reshape(-1, timing.block)
     p50, p90, p99 = (percentile(values, percent) for percent in (50, 90, 99))
+    flags = list(conditions.flags)
+    if (moved := drift(rounds)) is not None and abs(moved) > DRIFT_LIMIT:
+        flags.append(f"the latency of '{target.name}' changed by {moved:+.0%} from the first rounds to the last.")
     return BenchRow(
         **known,
         values_ms=tuple(timing.values_ms),
         block=timing.block,
         count=len(values),
         p50_ms=p50,
+        p50_interval_ms=median_interval(rounds) if p50 is not None else None,
         p90_ms=p90,
         p99_ms=p99,
+        outliers=outliers(values),
         spread=dispersion(values),
         samples_per_s=batch / p50 * 1000 if p50 else None,
         steady=timing.steady,
+        cold=variant.cold(timing.first_call_ms or 0.0),
+        memory=variant.memory(),
+        energy=variant.energy(batch, ENERGY_SECONDS),
+        flags=tuple(flags),
     )
 
 
-def _comparisons(rows: Sequence[BenchRow], batches: Sequence[int]) -> list[Comparison]:
+def _attested(one: _Opened) -> Attestation | None:
+    """What a variant computes in. Asked last, because some runtimes have to open the graph again to tell."""
+    try:
+        return None if one.variant is None else one.variant.attest()
+    except BackendError:  # its process has ended, and its row says so
+        return None
+
+
+def _comparisons(rows: Sequence[BenchRow]) -> list[Comparison]:
     found = []
-    for batch in batches:
-        for span in SPANS:
-            measured = [row for row in rows if row.batch == batch and row.span == span and row.p50_ms is not None]
-            found += [compare(measured[0], other) for other in measured[1:]]
+    for batch, gap_ms, span in dict.fromkeys((row.batch, row.gap_ms, row.span) for row in rows):
+        cell = [row for row in rows if (row.batch, row.gap_ms, row.span) == (batch, gap_ms, span)]
+        measured = [row for row in cell if row.p50_ms is not None]
+        found += [compare(measured[0], other) for other in measured[1:]]
     return found
 
 
@@ -149,7 +212,11 @@ def compare(baseline: BenchRow, other: BenchRow) -> Comparison:
     """How many times faster ``other`` is. Both rows are of one report, so that their rounds are the same rounds."""
     first, second = (np.reshape(row.values_ms, (-1, row.block)) for row in (baseline, other))
     return Comparison(
-        baseline=baseline.name, name=other.name, batch=other.batch, faster=ratio_of_medians(first, second)
+        baseline=baseline.name,
+        name=other.name,
+        batch=other.batch,
+        gap_ms=other.gap_ms,
+        faster=ratio_of_medians(first, second),
     )
 
 

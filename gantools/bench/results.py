@@ -183,6 +183,7 @@ class Comparison(Frozen):
     baseline: str
     name: str
     batch: int
+    gap_ms: float = 0.0
     faster: Ratio
 
 

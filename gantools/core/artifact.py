@@ -70,6 +70,7 @@ class GraphFile(Frozen):
         requires: Demands of a compiled graph.
         arithmetic_layers: Of a compiled graph: precision -> layers that multiply and add, counted in the typed network
             when it was compiled, for machines that cannot open it.
+        build_seconds: Of a compiled graph: how long compiling took; None where it was already in the store.
         sha256: Digest of the file; empty before the artifact is sealed and in a manifest inside the file itself.
     """
 
@@ -84,6 +85,7 @@ class GraphFile(Frozen):
     settings: Settings = {}
     requires: Requires | None = None
     arithmetic_layers: dict[str, int] = {}
+    build_seconds: float | None = None
     sha256: str = ""
 
     _file_inside = field_validator("file")(_inside)

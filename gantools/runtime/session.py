@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -92,6 +92,31 @@ class Session:
         if problems := input_problems(self.spec, self._dtypes, inputs):
             raise_input_problems(problems)
         return self._graph.run(inputs)
+
+    def on_device(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Callable[[], None]:
+        """A run whose inputs lie on the device before and whose outputs stay there: what computing alone takes.
+
+        Args:
+            inputs: As for ``run``; copied now.
+
+        Returns:
+            To be called again and again, until this session runs something else. It waits for the device.
+
+        Raises:
+            InputMismatchError: As ``run``.
+            BackendError: As ``run``, or the device has no memory of its own.
+        """
+        if self._graph is None:
+            raise BackendError("this session is closed.", hint="open another")
+        if problems := input_problems(self.spec, self._dtypes, inputs):
+            raise_input_problems(problems)
+        call = self._graph.on_device(inputs)
+        if call is None:
+            raise BackendError(
+                f"{self.backend} computes in the host's memory on '{self.device}': there are no copies to leave out.",
+                hint="measure the span 'run'",
+            )
+        return call
 
     def layers(self) -> list[ComputedLayer]:
         """The layers as the runtime compiled them, for attestation."""

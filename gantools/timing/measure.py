@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
+from typing import NamedTuple, Protocol
 
 from pydantic import Field
 
@@ -36,6 +37,8 @@ class BenchPlan(Frozen):
         lead_in_calls: Least unrecorded calls at the start of a block.
         lead_in_ms: Least time of those calls. OpenVINO needs 40 ms after another runtime has run until it is as fast as
             alone (0.17 ms after 0.25 ms, tried on two cores), ONNX Runtime and PyTorch 2 ms.
+        gap_ms: Pause before every recorded call, in which threads fall asleep and clocks and caches go cold, as between
+            the requests of an application. There are no lead-ins then.
         window: Calls of a warm-up window.
         steady_windows: Warm-up ends when the medians of so many consecutive windows ...
         steady_within: ... differ by at most this share.
@@ -50,11 +53,38 @@ class BenchPlan(Frozen):
     rounds: int = Field(default=20, ge=1)
     lead_in_calls: int = Field(default=1, ge=0)
     lead_in_ms: float = Field(default=50.0, ge=0)
+    gap_ms: float = Field(default=0.0, ge=0)
     window: int = Field(default=10, ge=1)
     steady_windows: int = Field(default=3, ge=2)
     steady_within: float = Field(default=0.05, gt=0)
     max_warmup_seconds: float = Field(default=5.0, gt=0)
     seed: int = 0
+
+
+class WarmUp(NamedTuple):
+    """How a function got ready.
+
+    Attributes:
+        first_call_ms: The very first call.
+        calls: All calls, the first among them.
+        steady: Whether it ended by its rule and not by its limit.
+        estimate_ms: What a call takes now.
+    """
+
+    first_call_ms: float
+    calls: int
+    steady: bool
+    estimate_ms: float
+
+
+class Runner(Protocol):
+    """Whoever calls a function and times it: here, or in another process. Whatever it raises ends its part."""
+
+    def warm_up(self, plan: BenchPlan) -> WarmUp:
+        """Call until the medians of consecutive windows agree."""
+
+    def block(self, calls: int, lead_in_calls: int, lead_in_ms: float, gap_ms: float) -> list[float]:
+        """Times in ms of so many calls, after unrecorded ones."""
 
 
 @dataclass
@@ -87,7 +117,7 @@ def reason(err: Exception) -> str:
 
 
 def measure(
-    calls: Mapping[str, Callable[[], object]],
+    calls: Mapping[str, Callable[[], object]] | Mapping[str, Callable[[], object] | Runner],
     plan: BenchPlan,
     *,
     clock: Clock = time.perf_counter_ns,
@@ -98,86 +128,102 @@ def measure(
     A function that raises drops out; the others go on. Python's garbage collector is off while calls are recorded.
 
     Args:
-        calls: Name -> what is timed, called without arguments.
+        calls: Name -> what is timed, called without arguments; or who calls and times it.
         plan: How long and how carefully.
         clock: What time it is.
         on_round: Told how many rounds of how many are done.
     """
+    runners = {name: CallRunner(call, clock) if callable(call) else call for name, call in calls.items()}
     timings = {name: Timings() for name in calls}
     estimates_ms = {}
-    for name, call in calls.items():
+    for name, runner in runners.items():
         try:
-            estimates_ms[name] = _warm_up(call, timings[name], plan, clock)
+            warm = runner.warm_up(plan)
         except Exception as err:  # whatever a runtime raises is the reason in its row
             timings[name].failure = reason(err)
+        else:
+            timings[name].first_call_ms, timings[name].warmup_calls, timings[name].steady, estimates_ms[name] = warm
     if not estimates_ms:
         return timings
     rounds = _spread(estimates_ms, timings, plan)
     order = list(estimates_ms)
     shuffle = random.Random(plan.seed).shuffle
     deadline = clock() + int(3 * plan.max_seconds * len(order) * 1e9)
-    lead_in_ms = min(plan.lead_in_ms, plan.max_seconds * 1000 / rounds)
-    gc.collect()
-    gc.disable()
-    try:
-        for done in range(rounds):
-            shuffle(order)
-            for name in tuple(order):
-                try:
-                    _lead_in(calls[name], plan.lead_in_calls, lead_in_ms, clock)
-                    timings[name].values_ms += [_timed_ms(calls[name], clock) for _ in range(timings[name].block)]
-                except Exception as err:
-                    timings[name].failure = reason(err)
-                    order.remove(name)
-            if on_round:
-                on_round(done + 1, rounds)
-            if clock() > deadline:
-                break
-    finally:
-        gc.enable()
+    lead_in_calls = 0 if plan.gap_ms else plan.lead_in_calls
+    lead_in_ms = 0.0 if plan.gap_ms else min(plan.lead_in_ms, plan.max_seconds * 1000 / rounds)
+    for done in range(rounds):
+        shuffle(order)
+        for name in tuple(order):
+            try:
+                timings[name].values_ms += runners[name].block(
+                    timings[name].block, lead_in_calls, lead_in_ms, plan.gap_ms
+                )
+            except Exception as err:
+                timings[name].failure = reason(err)
+                order.remove(name)
+        if on_round:
+            on_round(done + 1, rounds)
+        if clock() > deadline:
+            break
     return timings
 
 
-def _warm_up(call: Callable[[], object], timing: Timings, plan: BenchPlan, clock: Clock) -> float:
-    """Call until the medians of consecutive windows agree; returns the last median in ms."""
-    timing.first_call_ms = _timed_ms(call, clock)
-    timing.warmup_calls = 1
-    started = clock()  # after the first call: compiling may take longer than the whole warm-up
-    medians: list[float] = []
-    window: list[float] = []
-    while True:
-        window.append(_timed_ms(call, clock))
-        timing.warmup_calls += 1
-        if len(window) == plan.window:
-            medians.append(median(window))
-            window = []
-            last = medians[-plan.steady_windows :]
-            timing.steady = len(last) == plan.steady_windows and max(last) <= min(last) * (1 + plan.steady_within)
-        if timing.steady or clock() - started > min(plan.max_warmup_seconds, plan.max_seconds) * 1e9:
-            return medians[-1] if medians else median(window)
+class CallRunner:
+    """Calls a function of this process."""
+
+    def __init__(self, call: Callable[[], object], clock: Clock = time.perf_counter_ns) -> None:
+        self._call, self._clock = call, clock
+
+    def warm_up(self, plan: BenchPlan) -> WarmUp:
+        """As ``Runner``. Ends by its limit after ``max_warmup_seconds``, or ``max_seconds`` if that is less."""
+        first_ms, calls = self._timed_ms(), 1
+        started = self._clock()  # after the first call: compiling may take longer than the whole warm-up
+        medians: list[float] = []
+        window: list[float] = []
+        while True:
+            window.append(self._timed_ms())
+            calls += 1
+            steady = False
+            if len(window) == plan.window:
+                medians.append(median(window))
+                window = []
+                last = medians[-plan.steady_windows :]
+                steady = len(last) == plan.steady_windows and max(last) <= min(last) * (1 + plan.steady_within)
+            if steady or self._clock() - started > min(plan.max_warmup_seconds, plan.max_seconds) * 1e9:
+                return WarmUp(first_ms, calls, steady, medians[-1] if medians else median(window))
+
+    def block(self, calls: int, lead_in_calls: int, lead_in_ms: float, gap_ms: float) -> list[float]:
+        """As ``Runner``."""
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            self._lead_in(lead_in_calls, lead_in_ms)
+            return [self._timed_ms(gap_ms) for _ in range(calls)]
+        finally:
+            if enabled:
+                gc.enable()
+
+    def _lead_in(self, least_calls: int, least_ms: float) -> None:
+        started, made = self._clock(), 0
+        while made < least_calls or self._clock() - started < least_ms * 1e6:
+            self._call()
+            made += 1
+
+    def _timed_ms(self, gap_ms: float = 0.0) -> float:
+        if gap_ms:
+            time.sleep(gap_ms / 1000)
+        start = self._clock()
+        self._call()
+        return (self._clock() - start) / 1e6
 
 
 def _spread(estimates_ms: Mapping[str, float], timings: Mapping[str, Timings], plan: BenchPlan) -> int:
     """Set every function's calls a round; returns the number of rounds, the same for all, to compare round by round."""
     counts = {
-        name: min(plan.min_calls, max(needed(50), int(plan.max_seconds * 1000 / max(estimate, 1e-6))))
+        name: min(plan.min_calls, max(needed(50), int(plan.max_seconds * 1000 / max(estimate + plan.gap_ms, 1e-6))))
         for name, estimate in estimates_ms.items()
     }
     rounds = min(plan.rounds, *counts.values())
     for name, count in counts.items():
         timings[name].block = -(-count // rounds) if count == plan.min_calls else count // rounds
     return rounds
-
-
-def _lead_in(call: Callable[[], object], least_calls: int, least_ms: float, clock: Clock) -> None:
-    started = clock()
-    made = 0
-    while made < least_calls or clock() - started < least_ms * 1e6:
-        call()
-        made += 1
-
-
-def _timed_ms(call: Callable[[], object], clock: Clock) -> float:
-    start = clock()
-    call()
-    return (clock() - start) / 1e6

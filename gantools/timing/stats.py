@@ -61,6 +61,44 @@ def dispersion(values: Values) -> float | None:
     return (nearest_rank(values, 75) - nearest_rank(values, 25)) / nearest_rank(values, 50)
 
 
+def outliers(values: Values) -> int:
+    """How many values lie beyond the third quartile by more than three interquartile ranges.
+
+    Tukey's *far out* (Exploratory Data Analysis, 1977, 2D). Only slow ones: nothing is too fast.
+    """
+    if len(values) < needed(25):
+        return 0
+    low, high = nearest_rank(values, 25), nearest_rank(values, 75)
+    return int(np.sum(values > high + 3 * (high - low)))
+
+
+def drift(rounds: npt.NDArray[Any]) -> float | None:
+    """By which share the median of the last third of the rounds lies above that of the first; None with too few.
+
+    Args:
+        rounds: (rounds, calls a round) in ms, in order.
+    """
+    if len(rounds) < MIN_ROUNDS:
+        return None
+    third = len(rounds) // 3
+    return float(np.median(rounds[-third:]) / np.median(rounds[:third])) - 1
+
+
+def median_interval(rounds: npt.NDArray[Any], *, seed: int = 0) -> tuple[float, float] | None:
+    """A ``CONFIDENCE`` percentile bootstrap interval of the median, over rounds; None with fewer than ``MIN_ROUNDS``.
+
+    Args:
+        rounds: (rounds, calls a round) in ms.
+        seed: Of the resampling.
+    """
+    if len(rounds) < MIN_ROUNDS:
+        return None
+    picked = np.random.default_rng(seed).integers(0, len(rounds), (_RESAMPLES, len(rounds)))
+    medians = [np.median(rounds[one]) for one in picked]
+    low, high = np.quantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
 def ratio_of_medians(first: npt.NDArray[Any], second: npt.NDArray[Any], *, seed: int = 0) -> Ratio:
     """How many times larger the median of ``first`` is.
 

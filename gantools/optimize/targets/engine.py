@@ -7,6 +7,7 @@ is switched off: it is on by default and would be another precision than the one
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
@@ -64,7 +65,10 @@ def compile_engine(
     _aim(library, name, config, capabilities)
     counts = _arithmetic_layers(network)
 
+    seconds: list[float] = []
+
     def compile_it() -> bytes:
+        started = time.perf_counter()
         timed = kept_timings(config, (name, library.__version__), machine, on_event) if machine else nullcontext()
         with timed:
             engine = builder.build_serialized_network(network, config)
@@ -74,6 +78,7 @@ def compile_engine(
                 f"{name} {library.__version__} cannot compile graph '{typed.stem}' in {graph.precision}: {reason}",
                 hint=f"try another --precision than {graph.precision}",
             )
+        seconds.append(time.perf_counter() - started)
         return bytes(engine)
 
     facts = {
@@ -86,7 +91,8 @@ def compile_engine(
     path = typed.with_suffix(SUFFIX)
     path.write_bytes(compiled_once(facts, compile_it, on_event))
     typed.unlink()
-    return graph.model_copy(update={"file": path.name, "arithmetic_layers": counts})
+    changes = {"file": path.name, "arithmetic_layers": counts, "build_seconds": sum(seconds) if seconds else None}
+    return graph.model_copy(update=changes)
 
 
 def _parser_error(error: Any) -> str:

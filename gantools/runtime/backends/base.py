@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,6 +60,12 @@ class Graph(Protocol):
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
         """Compute all outputs. The arrays belong to the caller and survive the next run."""
+
+    def on_device(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Callable[[], None] | None:
+        """A run whose inputs lie on the device before and whose outputs stay there; it waits for the device.
+
+        None where there are no copies to leave out. Until the next ``run`` or ``on_device`` it may be called.
+        """
 
     def layers(self) -> list[ComputedLayer]:
         """The layers as compiled, read from the runtime. Raises BackendError where the runtime does not tell."""

@@ -6,7 +6,7 @@ CUDA is reached through cuda-bindings, without PyTorch. Engines are made by ``op
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,26 +107,44 @@ class EngineGraph:
             )
         (self._stream,) = self._call(self._cuda.cudaStreamCreate())
         self._outputs = [(tensor.name, np.dtype(tensor.dtype)) for tensor in graph.spec.outputs]
+        self._held: Arrays = {}
         self._has_run = False
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
         """Compute all outputs: copy in, enqueue, copy out, wait."""
-        kinds = self._cuda.cudaMemcpyKind
-        self._call(self._cuda.cudaSetDevice(self._device))
-        held = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
-        for name, array in held.items():
-            self._check(self._context.set_input_shape(name, array.shape))
-            self._copy(self._address(name, array.nbytes), array.ctypes.data, array.nbytes, kinds.cudaMemcpyHostToDevice)
-        results = {name: np.empty(tuple(self._context.get_tensor_shape(name)), dtype) for name, dtype in self._outputs}
-        for name, array in results.items():
-            self._address(name, array.nbytes)
+        results = self._place(inputs)
         self._check(self._context.execute_async_v3(int(self._stream)))
         for name, array in results.items():
-            self._copy(array.ctypes.data, self._buffers[name][0], array.nbytes, kinds.cudaMemcpyDeviceToHost)
+            kind = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
+            self._copy(array.ctypes.data, self._buffers[name][0], array.nbytes, kind)
         self._call(self._cuda.cudaStreamSynchronize(self._stream))
         if self._kernels is not None and not self._has_run:
             self._kernels.keep()  # an application may be ended without closing anything
         self._has_run = True
+        return results
+
+    def on_device(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Callable[[], None]:
+        """Enqueue and wait; the buffers are those of ``run``."""
+        self._place(inputs)
+
+        def call() -> None:
+            self._check(self._context.execute_async_v3(int(self._stream)))
+            self._call(self._cuda.cudaStreamSynchronize(self._stream))
+
+        call()  # what it allocates at these sizes is not computing
+        return call
+
+    def _place(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+        """Copy the inputs in; returns arrays of the outputs' sizes, for which there are buffers."""
+        self._call(self._cuda.cudaSetDevice(self._device))
+        kind = self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
+        self._held = {name: np.ascontiguousarray(array) for name, array in inputs.items()}  # until copies have ended
+        for name, array in self._held.items():
+            self._check(self._context.set_input_shape(name, array.shape))
+            self._copy(self._address(name, array.nbytes), array.ctypes.data, array.nbytes, kind)
+        results = {name: np.empty(tuple(self._context.get_tensor_shape(name)), dtype) for name, dtype in self._outputs}
+        for name, array in results.items():
+            self._address(name, array.nbytes)
         return results
 
     def layers(self) -> list[ComputedLayer]:

@@ -6,9 +6,11 @@ fp32 from being computed in TF32 (1.31), so that it could not be told what is as
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,17 @@ def _provider(device: str) -> tuple[str, dict[str, Any]]:
     return PROVIDERS[kind], {"device_id": index} if index else {}
 
 
+def _preload(ort: Any, device: str) -> None:
+    """Load the CUDA libraries of NVIDIA's packages, where they are installed: ONNX Runtime does not by itself.
+
+    What is not found may be on the system's path, so nothing is said here; opening a session fails if it is not.
+    """
+    if not device.startswith("cuda") or not hasattr(ort, "preload_dlls"):
+        return
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
+        ort.preload_dlls()
+
+
 def session_options(ort: Any, graph: GraphFile, options: OpenOptions) -> Any:
     """What every provider is told in the same words.
 
@@ -68,6 +81,7 @@ class OnnxRuntimeGraph:
     def __init__(self, path: Path, graph: GraphFile, options: OpenOptions) -> None:
         ort = _library()
         provider, provider_options = _provider(options.device)
+        _preload(ort, options.device)
         if provider not in (offered := ort.get_available_providers()):
             raise BackendError(
                 f"asked for device '{options.device}', and this ONNX Runtime has only {', '.join(offered)}.",
@@ -77,6 +91,7 @@ class OnnxRuntimeGraph:
         if provider == PROVIDERS["cuda"] and graph.precision == "fp32":
             # On by default, and another precision than fp32: products would have 11 significant bits.
             provider_options["use_tf32"] = 0
+        self._device = options.device
         self._path, self._providers = path, [(provider, provider_options)]
         try:
             self._session: Any = ort.InferenceSession(path, self._settings, providers=self._providers)
@@ -92,6 +107,25 @@ class OnnxRuntimeGraph:
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
         """Compute all outputs."""
         return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+
+    def on_device(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Callable[[], None] | None:
+        """By an IOBinding; outputs are allocated by each run, on the device."""
+        kind, _, index = self._device.partition(":")
+        if kind == "cpu":
+            return None
+        place = (kind, int(index or 0))
+        binding = self._session.io_binding()
+        values = {name: _library().OrtValue.ortvalue_from_numpy(array, *place) for name, array in inputs.items()}
+        for name, value in values.items():
+            binding.bind_ortvalue_input(name, value)
+        for name in self._outputs:
+            binding.bind_output(name, *place)
+
+        def call() -> None:
+            self._session.run_with_iobinding(binding)
+            binding.synchronize_outputs()
+
+        return call
 
     def layers(self) -> list[ComputedLayer]:
         """The nodes of the graph as ONNX Runtime optimized it, from its own dump of that graph."""

@@ -71,6 +71,9 @@ class PluginGraph:
         """Compute all outputs."""
         return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
 
+    def on_device(self, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Not offered: buffers of such providers have not been tried."""
+
     def layers(self) -> NoReturn:
         """It is one node to ONNX Runtime."""
         raise BackendError(

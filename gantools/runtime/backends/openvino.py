@@ -85,6 +85,9 @@ class OpenVinoGraph:
             model.reshape({tensor.name: _partial(tensor, fixed) for tensor in self._spec.inputs})
         return model
 
+    def on_device(self, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Its device is the host."""
+
     def layers(self) -> list[ComputedLayer]:
         """The nodes of the execution graph with their runtime precision."""
         layers = []
