@@ -22,13 +22,14 @@ from gantools.verify.attest import Attestation
 PATIENCE_SECONDS = 600.0
 """How long a process may say nothing. Compiling a large graph takes minutes."""
 _LEAVE_SECONDS = 5.0
+_PRODUCT = 256
 
 
 class Worker:
     """The process of one variant. Usable as a context manager.
 
     Args:
-        target: What to open there.
+        target: What to open there; none: a fixed matrix product, to test the measuring itself.
         threads: CPU threads it gets.
         patience_seconds: How long it may say nothing before it is ended.
 
@@ -36,7 +37,7 @@ class Worker:
         BackendError: It could not be opened, or the process has ended; the sentence says how.
     """
 
-    def __init__(self, target: BenchTarget, threads: int, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, target: BenchTarget | None, threads: int, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience_seconds = patience_seconds
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         started = time.perf_counter()
@@ -53,11 +54,16 @@ class Worker:
         try:
             self._answer()
             self.python_ms = (time.perf_counter() - started) * 1000
-            words = target.to_words() | {"backend_used": target.backend, "device_used": target.device}
-            self.opened: dict[str, Any] = self.ask("open", target=words, threads=threads)
+            self.opened: dict[str, Any] = self._open(target, threads)
         except BaseException:
             self.close()
             raise
+
+    def _open(self, target: BenchTarget | None, threads: int) -> Any:
+        if target is None:
+            return self.ask("product", size=_PRODUCT)
+        words = target.to_words() | {"backend_used": target.backend, "device_used": target.device}
+        return self.ask("open", target=words, threads=threads)
 
     def ask(self, do: str, **arguments: Any) -> Any:
         """Have something done there. Raises BackendError with the reason if it failed."""

@@ -86,7 +86,7 @@ def bench(
             found[gap_ms, batch] = _measure(opened, batch, how, clock, _progress(on_event, index, len(missing)))
             partial.keep(gap_ms, batch, found[gap_ms, batch] or [])
         attested = {one.target.name: _attested(one) for one in opened}
-    for cell in missing:
+    for cell in cells if opened else ():  # also those that were kept before anybody had asked
         measured = found[cell] or []
         found[cell] = [row.model_copy(update={"attested": attested[row.name]}) for row in measured]
         partial.keep(*cell, found[cell] or [])

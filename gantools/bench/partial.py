@@ -46,6 +46,11 @@ class Partial:
                 f"'{path}' does not hold rows of an unfinished benchmark.", hint="give another file, or remove it"
             ) from err
 
+    def _whole(self, size: int) -> int:
+        """Bytes of the file that are whole lines."""
+        assert self._path is not None
+        return self._path.read_bytes()[:size].rfind(b"\n") + 1
+
     def rows(self, gap_ms: float, batch: int) -> list[BenchRow] | None:
         """Those of a batch size and a gap; None: they have to be measured."""
         return self._found.get((gap_ms, batch))
@@ -61,7 +66,8 @@ class Partial:
             "rows": [row.model_dump(mode="json") for row in rows],
         }
         try:
-            with self._path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line) + "\n")
+            with self._path.open("ab") as stream:
+                stream.truncate(self._whole(stream.tell()))
+                stream.write(json.dumps(line).encode() + b"\n")
         except OSError as err:
             raise ArtifactError(f"'{self._path}' cannot be written: {err.strerror}.", hint="give another file") from err

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import IO, Any
 
 _MIB = 2**20
@@ -53,6 +54,20 @@ class _Room:
         self._target: Any = None
         self._session: Any = None
         self._runners: dict[int, Any] = {}
+        self._slower = 0.0
+        self._call: Callable[[int], Callable[[], object]]
+
+    def product(self, size: int) -> dict[str, Any]:
+        """In the place of a graph: a fixed matrix product in numpy, for tests of the measuring itself."""
+        import numpy as np
+
+        left, right = np.random.default_rng(0).standard_normal((2, size, size), np.float32)
+        self._call = lambda _: lambda: left @ right
+        return {}
+
+    def slow_down(self, share: float) -> None:
+        """Let every call take so much longer: a slowdown that is known, for tests of the measuring itself."""
+        self._slower = share
 
     def open(self, target: dict[str, Any], threads: int) -> dict[str, Any]:
         """Import the runtime, then open the graph; both are timed."""
@@ -69,6 +84,7 @@ class _Room:
         imported = time.perf_counter()
         self._target = BenchTarget.from_words(target)
         self._session = self._target.open(threads)
+        self._call = lambda batch: self._target.call(self._session, batch)
         loaded = time.perf_counter()
         return {
             "import_ms": (imported - started) * 1000,
@@ -83,8 +99,8 @@ class _Room:
         from gantools.timing.measure import BenchPlan, CallRunner
 
         forget_peak()
-        self._runners = {batch: CallRunner(self._target.call(self._session, batch))}
-        return tuple(self._runners[batch].warm_up(BenchPlan.model_validate(plan)))  # type: ignore[return-value]
+        self._runners = {batch: CallRunner(self._slowed(self._call(batch)))}
+        return tuple(self._runners[batch].warm_up(BenchPlan.model_validate(plan)))
 
     def block(self, batch: int, **how: float) -> list[float]:
         """As ``Runner.block``."""
@@ -130,6 +146,19 @@ class _Room:
         wanted = ScenarioPlan.model_validate(plan)
         told: dict[str, Any] = run_scenario(self._session, self._target.artifact, wanted, name).model_dump()
         return told
+
+    def _slowed(self, call: Callable[[], object]) -> Callable[[], object]:
+        if not self._slower:
+            return call
+
+        def slower() -> None:
+            started = time.perf_counter()
+            call()
+            until = started + (time.perf_counter() - started) * (1 + self._slower)
+            while time.perf_counter() < until:
+                pass
+
+        return slower
 
     def close(self) -> None:
         """Free the graph."""

@@ -38,6 +38,11 @@ class Ratio(Frozen):
     confidence: float = CONFIDENCE
     rounds: int
 
+    @property
+    def differs(self) -> bool:
+        """Whether the interval leaves out 1."""
+        return self.interval is not None and not self.interval[0] <= 1 <= self.interval[1]
+
 
 def needed(percent: int) -> int:
     """How many values a percentile needs: 20 for the median, 100 for p90, 1000 for p99."""

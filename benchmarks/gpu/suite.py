@@ -1,0 +1,208 @@
+"""What an NVIDIA GPU makes of our generators: first whether it computes them right, then how fast. Started by run.sh.
+
+    python benchmarks/gpu/suite.py [--device cpu] [--families dcgan-64] [--batches 1,8,64] [--minutes 8] [--out FILE]
+
+A line of FILE is one section: ``machine``, ``tests``, ``ceilings``, one for each family, ``training``. A section that
+is there already is not done again, so whoever is interrupted starts the same command once more. Every family has a
+process of its own, and what cannot be built or opened is a row that says why. ``--device cpu`` tries every part that a
+CPU can.
+
+Figures go from host memory to host memory (``run``) and, on GPUs, from and to the device's memory (``device``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from families import FAMILIES, FOREIGN, MODELS, made
+from gantools.bench.ceilings import Ceilings, ceilings
+from variants import checked, targets_of, variants_of
+
+from gantools.bench.latency import bench
+from gantools.bench.report import table_rows
+from gantools.runtime.backends import BACKENDS
+from gantools.timing.environment import environment
+from gantools.timing.measure import BenchPlan, reason
+
+HERE = Path(__file__).parent
+PLAN = BenchPlan(min_calls=200, max_seconds=0.6, rounds=10, lead_in_ms=5, max_warmup_seconds=0.5)
+TRAINED = {
+    "model": MODELS["dcgan-64"],
+    "discriminator": {"name": "dcgan"},
+    "data": {"source": "builtin:digits"},
+    "objective": {"name": "nonsaturating"},
+    "evaluate": {"every": 0},
+}
+
+
+def machine(device: str) -> dict[str, Any]:
+    """What is here, and who can run graphs on the device."""
+    probed = {name: BACKENDS.load(name).probe(device) for name in BACKENDS}
+    return {
+        "environment": environment().model_dump(mode="json"),
+        "backends": {name: {"ok": found.ok, "reason": found.reason} for name, found in probed.items()},
+    }
+
+
+def tests(device: str) -> dict[str, Any]:
+    """The tests that need a GPU; on CPUs those of the backends."""
+    which = ["-m", "gpu", "tests"] if device != "cpu" else ["tests/conformance/test_backends.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *which]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent.parent, timeout=120)
+    return {"exit_code": done.returncode, "said": done.stdout.splitlines()[-20:]}
+
+
+def family(name: str, work: Path, device: str, batches: Sequence[int], best: Ceilings | None) -> dict[str, Any]:
+    """Everything about one family: build, check, measure."""
+    started = time.perf_counter()
+    artifact, run = made(name, work / name)
+    seconds = {"made": time.perf_counter() - started}
+    built = variants_of(artifact, device, work / name / "built", note=lambda text: tell(f"  {name}: {text}"))
+    seconds["built"] = time.perf_counter() - started - seconds["made"]
+    tell(f"{name}: {len(built)} variants after {time.perf_counter() - started:.0f} s")
+    targets = targets_of(artifact, run, built, device)
+    correct = checked(artifact, targets)
+    for label, found in correct.items():
+        tell(f"  {name}: {label}: {found}")
+    wrong = {label for label, found in correct.items() if "failed" in found}
+    most = artifact.graph()[1].spec.largest_batch
+    plan = PLAN.model_copy(update={"batches": tuple(batch for batch in batches if batch <= most)})
+    good = [target for target in targets if target.name not in wrong]
+    report = bench([target for target in good if target.name], plan, ceilings=best)
+    for row in table_rows(report):
+        tell("  ".join(row.values()))
+    rows = [row.model_dump(mode="json", exclude={"values_ms", "quality"}) for row in report.rows]
+    return {
+        "family": name,
+        "seconds": seconds | {"all": time.perf_counter() - started},
+        "built": {one.label: one.told for one in built},
+        "checked": correct,
+        "load": report.load.model_dump(mode="json"),
+        "plan": report.plan.model_dump(mode="json"),
+        "rows": rows,
+        "comparisons": [one.model_dump(mode="json") for one in report.comparisons],
+    }
+
+
+def training(device: str, seconds: float = 15.0) -> dict[str, Any]:
+    """Images a second of a training as users start it."""
+    from gantools.core.events import Event, Progress
+    from gantools.core.recipe import resolve_recipe
+    from gantools.train import PARTS, train
+
+    found = {}
+    for precision in ("fp32", "bf16"):
+        steps = {"steps": 400 if device != "cpu" else 5, "batch": 64, "precision": precision, "sample_every": 0}
+        marks: list[tuple[float, int]] = []
+
+        def on_event(event: Event, marks: list[tuple[float, int]] = marks) -> None:
+            if isinstance(event, Progress):
+                marks.append((time.perf_counter(), event.done))
+
+        with tempfile.TemporaryDirectory() as folder:
+            recipe = resolve_recipe({**TRAINED, "train": steps}, "dcgan-64", PARTS)
+            train(recipe, Path(folder) / "run", accelerator="cpu" if device == "cpu" else "cuda", on_event=on_event)
+        late = marks[len(marks) // 2 :]  # the first half has what starts up
+        if len(late) > 1 and late[-1][0] > late[0][0]:
+            found[precision] = (late[-1][1] - late[0][1]) * 64 / (late[-1][0] - late[0][0])
+    return {"model": "dcgan-64", "batch": 64, "images_per_second": found, "most_seconds": seconds}
+
+
+def tell(text: str) -> None:
+    """A line for whoever waits."""
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Do what is not done yet, a section a line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--families", default=",".join(FAMILIES))
+    parser.add_argument("--batches", default="1,8,64")
+    parser.add_argument("--minutes", type=float, default=8.0, help="no section begins after so many")
+    parser.add_argument("--out", type=Path, default=HERE.parent / "results" / "gpu.jsonl")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "gantools-gpu-suite")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    batches = [int(one) for one in given.batches.split(",")]
+    if given.one:
+        kept = given.work / "ceilings.json"
+        best = Ceilings.model_validate_json(kept.read_text()) if kept.exists() else None
+        print(json.dumps(family(given.one, given.work, given.device, batches, best)))
+        return
+    given.work.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    names = [name for name in given.families.split(",") if name != FOREIGN or "GANTOOLS_DATA" in os.environ]
+    head = {"schema": 1, "benchmark": "gpu", "device": given.device, "machine": environment().model_dump(mode="json")}
+    done = _done(given.out, head)
+
+    def section(name: str, work: Callable[[], dict[str, Any]]) -> None:
+        left = given.minutes * 60 - (time.monotonic() - started)
+        if name in done or left < 0:
+            tell(f"{name}: {'is there already' if name in done else 'no time is left'}")
+            return
+        tell(f"{name} begins, {left:.0f} s are left")
+        try:
+            found = work()
+        except Exception as err:  # the other sections are worth having
+            tell(f"{name}: failed: {reason(err)}")
+            found = {"failed": reason(err)}
+        line = head | {"section": name, "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"), **found}
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        with given.out.open("a") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+    def measured() -> dict[str, Any]:
+        found = ceilings(given.device, fresh=True)
+        (given.work / "ceilings.json").write_text(found.model_dump_json())
+        return {"ceilings": found.model_dump(mode="json")}
+
+    section("machine", lambda: machine(given.device))
+    with ThreadPoolExecutor(3) as pool:  # artifacts are made on the CPU while the GPU is looked at
+        making = [pool.submit(_make, name, given.work) for name in names if name not in done]
+        section("tests", lambda: tests(given.device))
+        for one in making:
+            one.result()
+    section("ceilings", measured)
+    for name in names:
+        section(name, lambda name=name: _apart(name, given))  # type: ignore[misc]
+    section("training", lambda: training(given.device))
+
+
+def _done(path: Path, head: dict[str, Any]) -> set[str]:
+    """Sections that are there, of the same machine and versions."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return {line["section"] for line in lines if "failed" not in line and all(line[key] == head[key] for key in head)}
+
+
+def _make(name: str, work: Path) -> None:
+    code = "import sys; from families import made; from pathlib import Path; made(sys.argv[1], Path(sys.argv[2]))"
+    command = [sys.executable, "-c", code, name, str(work / name)]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)
+    tell(f"{name} is made" if done.returncode == 0 else f"{name} cannot be made: {done.stderr.splitlines()[-1:]}")
+
+
+def _apart(name: str, given: argparse.Namespace) -> dict[str, Any]:
+    """A family in a process of its own: a library that crashes takes nothing with it."""
+    command = [sys.executable, str(HERE / "suite.py"), "--one", name, "--device", given.device]
+    command += ["--batches", given.batches, "--work", str(given.work)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=240)
+    if done.returncode:
+        raise RuntimeError(f"its process ended with {done.returncode}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Does the measuring raise false alarms, and does it see what is there? Known answers, measured like anything else.
+
+Two processes of the same variant are compared again and again (A/A): whenever the interval of their ratio leaves out 1,
+that is a false alarm. Beside them runs a third one whose every call is made slower by a known share: whenever the
+interval does not leave out 1 on the right side, the slowdown was missed. Every repeat starts its processes anew: two
+processes of one program differ by where their memory lies, and that counts as well.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import numpy as np
+from pydantic import Field
+
+from gantools.bench.isolation import Worker, WorkerRunner
+from gantools.bench.target import BenchTarget
+from gantools.core.errors import BackendError
+from gantools.core.events import OnEvent, Progress, ignore
+from gantools.core.spec import Frozen
+from gantools.timing.environment import Environment, Load, LoadWatch, default_threads, environment
+from gantools.timing.measure import BenchPlan, measure
+from gantools.timing.stats import CONFIDENCE, Ratio, ratio_of_medians
+
+SELF_TEST_PLAN = BenchPlan(
+    batches=(1,), min_calls=800, max_seconds=4.0, rounds=80, lead_in_ms=5, max_warmup_seconds=1.0
+)
+PLANTED = 0.03
+
+
+class SelfTest(Frozen):
+    """What came out.
+
+    Attributes:
+        variant: What was measured: an artifact, or a matrix product.
+        repeats: How often.
+        planted: Share by which the third process was slower.
+        false_alarms: How often two equal processes were said to differ.
+        found: How often the slower process was said to be slower.
+        equal: Ratios of the two equal processes, in order.
+        slowed: Ratios of the first to the slower one, in order.
+    """
+
+    schema_number: int = Field(default=1, alias="schema")
+    variant: str
+    plan: BenchPlan
+    repeats: int
+    planted: float
+    false_alarms: int
+    found: int
+    equal: tuple[Ratio, ...]
+    slowed: tuple[Ratio, ...]
+    environment: Environment
+    load: Load
+
+    @property
+    def expected_alarms(self) -> float:
+        """How many false alarms the intervals promise."""
+        return self.repeats * (1 - CONFIDENCE)
+
+    def to_json(self) -> str:
+        """As one JSON document."""
+        return self.model_dump_json(by_alias=True)
+
+
+def self_test(
+    target: BenchTarget | None = None,
+    plan: BenchPlan = SELF_TEST_PLAN,
+    *,
+    repeats: int = 20,
+    planted: float = PLANTED,
+    on_event: OnEvent = ignore,
+) -> SelfTest:
+    """Measure what is known.
+
+    Args:
+        target: What is run; none: a fixed matrix product.
+        plan: How long and how carefully, for each repeat; its first batch size.
+        repeats: How often.
+        planted: Share by which the third process is slower.
+        on_event: Who watches.
+
+    Raises:
+        BackendError: It cannot be opened, or a process ended.
+    """
+    plan = plan.model_copy(update={"threads": plan.threads or default_threads()})
+    watch = LoadWatch()
+    equal, slowed = [], []
+    for repeat in range(repeats):
+        first, second, slower = _once(target, plan.model_copy(update={"seed": repeat}), planted)
+        equal.append(ratio_of_medians(first, second))
+        slowed.append(ratio_of_medians(first, slower))
+        on_event(Progress("self-test", repeat + 1, repeats, "repeats"))
+    return SelfTest(
+        schema=1,
+        variant=target.name if target else "a matrix product",
+        plan=plan,
+        repeats=repeats,
+        planted=planted,
+        false_alarms=sum(one.differs for one in equal),
+        found=sum(one.differs and one.value < 1 for one in slowed),
+        equal=tuple(equal),
+        slowed=tuple(slowed),
+        environment=environment(),
+        load=watch.stop(),
+    )
+
+
+def _once(target: BenchTarget | None, plan: BenchPlan, planted: float) -> list[np.ndarray]:
+    """Times in ms of two equal processes and a slower one: (rounds, calls a round) each."""
+    batch = plan.batches[0]
+    with ExitStack() as stack:
+        workers = {
+            name: stack.enter_context(Worker(target, plan.threads or 1)) for name in ("first", "second", "slower")
+        }
+        workers["slower"].ask("slow_down", share=planted)
+        timings = measure({name: WorkerRunner(worker, batch) for name, worker in workers.items()}, plan)
+    for timing in timings.values():
+        if timing.failure:
+            raise BackendError(timing.failure)
+    return [np.reshape(one.values_ms, (-1, one.block)) for one in timings.values()]
