@@ -16,7 +16,8 @@ threads as there are physical cores:
 - ``gantools``: the optimized artifact for each runtime and precision, and the same without rewrites.
 
 Each of ours is compared with every other: a ratio of medians, its interval over rounds, in which all took turns. Rows
-say how much of the measured peak of the machine they reach (``peaks.py``), and below fp32 what the precision costs.
+say how much of the measured peak of the machine they reach (``gantools.bench.ceilings``), and below fp32 what the
+precision costs.
 """
 
 from __future__ import annotations
@@ -46,11 +47,12 @@ from optimize_peers import (
     stock_variants,
     torch_variants,
 )
-from peaks import peaks
 from rows import ratio, summary
 
+from gantools.bench import ceilings
 from gantools.core.artifact import Artifact
 from gantools.core.atomic import write_atomic
+from gantools.core.events import Event, Note
 from gantools.core.optional import installed_versions
 from gantools.core.recipe import resolve_recipe
 from gantools.core.spec import AxisRange
@@ -221,6 +223,27 @@ def measure_batch(
     return rows
 
 
+def peaks(measured: ceilings.Ceilings) -> Peaks:
+    """Precision -> multiply-adds in a second, and which kernel and size gave it."""
+    found: Peaks = {}
+    for precision, best in measured.multiply_adds_per_s.items():
+        rates = {
+            "multiply_adds_per_s": round(best.rate),
+            "tried": {name: round(one) for name, one in best.tried.items()},
+        }
+        found[precision] = {**rates, "kernel": best.kernel, "size": best.size}
+        print(
+            f"peak {precision}: {best.rate / 1e9:.0f} G multiply-adds/s by {best.kernel}, {best.size}", file=sys.stderr
+        )
+    return found
+
+
+def tell(event: Event) -> None:
+    """What is left out when peaks are measured."""
+    if isinstance(event, Note):
+        print(event.text, file=sys.stderr)
+
+
 def of_peak(row: dict[str, Any], best: Peaks) -> float | None:
     """Share of the peak of the precision that the row is named by."""
     peak, p50 = best.get(row["peak_of"]), row.get("p50_ms")
@@ -264,9 +287,8 @@ def main(device: str = "cpu") -> None:
     on_gpu = kind_of(given.device) == "cuda"
     path = given.record or results / ("optimize_gpu.jsonl" if on_gpu else "optimize.jsonl")
     batches = [int(one) for one in given.batches.split(",")]
-    watch = LoadWatch()
-    best = peaks(given.device)
-    peak_load = watch.stop().model_dump(mode="json")
+    measured = ceilings.measure(given.device, on_event=tell)
+    best = peaks(measured)
     for name in given.models.split(","):
         with tempfile.TemporaryDirectory() as cache:
             os.environ["XDG_CACHE_HOME"] = cache  # forms are measured, not remembered
@@ -280,7 +302,7 @@ def main(device: str = "cpu") -> None:
             "device": given.device,
             "threads": default_threads(),
             "peaks": best,
-            "peaks_load": peak_load,
+            "peaks_load": measured.load.model_dump(mode="json"),
             "rows": rows,
         }
         before = path.read_bytes() if path.exists() else b""
