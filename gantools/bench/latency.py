@@ -7,17 +7,20 @@ interleaved, with the same number of CPU threads. A variant that fails is a row 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gantools.bench.ceilings import Ceilings
 from gantools.bench.partial import Partial
 from gantools.bench.results import SPANS, BenchReport, BenchRow, Comparison
+from gantools.bench.roofline import of_artifact
 from gantools.bench.target import BenchTarget
 from gantools.bench.variant import Apart, Shared, Variant
 from gantools.core.errors import BackendError
@@ -49,6 +52,7 @@ def bench(
     *,
     gaps_ms: Sequence[float] = (0.0,),
     isolate: bool = False,
+    ceilings: Ceilings | None = None,
     kept: Path | None = None,
     clock: Clock = time.perf_counter_ns,
 ) -> BenchReport:
@@ -61,6 +65,7 @@ def bench(
         gaps_ms: Pauses before every call; each is measured by itself, like a batch size.
         isolate: Whether every variant gets a process of its own. Then a crash is a row, and cold start, memory and
             energy are told; artifacts are opened again from their paths.
+        ceilings: What the machine reaches at best; None: rows do not say how far from it they are.
         kept: A file that keeps the rows of every batch size as soon as they are there. What it has already, of the same
             targets, plan and machine, is not measured again.
         clock: What time it is, in ns, for variants that share this process.
@@ -75,8 +80,8 @@ def bench(
     plan = plan.model_copy(update={"threads": plan.threads or default_threads()})
     machine = environment()
     cells = list(product(gaps_ms, plan.batches))
-    partial = Partial(kept, [[target.to_words(), target.artifact.digest] for target in targets], plan, machine)
-    found = {cell: partial.rows(*cell) for cell in cells}
+    unfinished = Partial(kept, [[target.to_words(), target.artifact.digest] for target in targets], plan, machine)
+    found = {cell: unfinished.rows(*cell) for cell in cells}
     missing = [cell for cell in cells if found[cell] is None]
     watch = LoadWatch()
     with ExitStack() as stack:
@@ -84,13 +89,15 @@ def bench(
         for index, (gap_ms, batch) in enumerate(missing):
             how = plan.model_copy(update={"gap_ms": gap_ms})
             found[gap_ms, batch] = _measure(opened, batch, how, clock, _progress(on_event, index, len(missing)))
-            partial.keep(gap_ms, batch, found[gap_ms, batch] or [])
+            unfinished.keep(gap_ms, batch, found[gap_ms, batch] or [])
         attested = {one.target.name: _attested(one) for one in opened}
     for cell in cells if opened else ():  # also those that were kept before anybody had asked
         measured = found[cell] or []
         found[cell] = [row.model_copy(update={"attested": attested[row.name]}) for row in measured]
-        partial.keep(*cell, found[cell] or [])
+        unfinished.keep(*cell, found[cell] or [])
     rows = [row for cell in cells for row in found[cell] or []]
+    if ceilings is not None:
+        rows = list(map(partial(_with_roofline, {target.name: target for target in targets}, ceilings), rows))
     load = watch.stop()
     for warning in dict.fromkeys([*load.warnings, *(flag for row in rows for flag in row.flags)]):
         on_event(Note(warning, "warning"))
@@ -100,6 +107,7 @@ def bench(
         spans={target.span: SPANS[target.span] for target in targets},
         environment=machine,
         load=load,
+        ceilings=None if ceilings is None else ceilings.model_dump(mode="json"),
         rows=tuple(rows),
         comparisons=tuple(_comparisons(rows)),
         isolated=isolate,
@@ -197,6 +205,17 @@ def _attested(one: _Opened) -> Attestation | None:
         return None if one.variant is None else one.variant.attest()
     except BackendError:  # its process has ended, and its row says so
         return None
+
+
+def _with_roofline(targets: Mapping[str, BenchTarget], ceilings: Ceilings, row: BenchRow) -> BenchRow:
+    """The row, with how far it is from what the machine reaches, where its graph can be counted."""
+    target = targets[row.name]
+    if not row.ok or target.device.partition(":")[0] != ceilings.machine.device.partition(":")[0]:
+        return row
+    # PyTorch runs the network that the artifact's fp32 graph was exported of, in the precision that it is told.
+    computed = {"fp32": target.entry[1].precision} if target.checkpoint else None
+    found = of_artifact(target.artifact, target.graph, {"batch": row.batch}, ceilings, row.p50_ms, computed=computed)
+    return row.model_copy(update={"roofline": found.roofline})
 
 
 def _comparisons(rows: Sequence[BenchRow]) -> list[Comparison]:

@@ -53,6 +53,18 @@ class Requires(Frozen):
     compute_capabilities: tuple[str, ...] = ()
 
 
+class CompiledWork(Frozen):
+    """What one call of a compiled graph has to do, counted in what it was compiled from, at the sizes it is tuned for.
+
+    Attributes:
+        multiply_adds: Precision -> products of the first sample, and of each further one of a batch.
+        least_bytes: Constants, inputs and outputs, each once: with one sample, and for each further one.
+    """
+
+    multiply_adds: dict[str, tuple[int, int]]
+    least_bytes: tuple[int, int]
+
+
 class GraphFile(Frozen):
     """One graph of an artifact.
 
@@ -70,6 +82,7 @@ class GraphFile(Frozen):
         requires: Demands of a compiled graph.
         arithmetic_layers: Of a compiled graph: precision -> layers that multiply and add, counted in the typed network
             when it was compiled, for machines that cannot open it.
+        work: Of a compiled graph: what one call has to do.
         build_seconds: Of a compiled graph: how long compiling took; None where it was already in the store.
         sha256: Digest of the file; empty before the artifact is sealed and in a manifest inside the file itself.
     """
@@ -85,6 +98,7 @@ class GraphFile(Frozen):
     settings: Settings = {}
     requires: Requires | None = None
     arithmetic_layers: dict[str, int] = {}
+    work: CompiledWork | None = None
     build_seconds: float | None = None
     sha256: str = ""
 

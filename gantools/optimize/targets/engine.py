@@ -13,13 +13,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from gantools.core.artifact import GraphFile
+from gantools.core.artifact import CompiledWork, GraphFile
 from gantools.core.atomic import sha256_file
 from gantools.core.errors import BackendError
 from gantools.core.events import OnEvent, ignore
-from gantools.core.spec import GraphSpec
+from gantools.core.spec import AxisRange, GraphSpec
 from gantools.optimize.targets.store import compiled_once
 from gantools.optimize.targets.timings import kept_timings
+from gantools.optimize.work import work_of
 from gantools.runtime.backends.base import is_arithmetic
 from gantools.runtime.backends.nvidia_engine import collecting_logger, first_complaint
 
@@ -90,9 +91,29 @@ def compile_engine(
     }
     path = typed.with_suffix(SUFFIX)
     path.write_bytes(compiled_once(facts, compile_it, on_event))
+    counted = _work(typed, graph.spec)
     typed.unlink()
-    changes = {"file": path.name, "arithmetic_layers": counts, "build_seconds": sum(seconds) if seconds else None}
+    changes = {
+        "work": counted,
+        "file": path.name,
+        "arithmetic_layers": counts,
+        "build_seconds": sum(seconds) if seconds else None,
+    }
     return graph.model_copy(update=changes)
+
+
+def _work(typed: Path, spec: GraphSpec) -> CompiledWork | None:
+    """What the typed graph has to do; None where that cannot be counted."""
+    if spec.axes.get("batch", AxisRange(min=1, opt=1, max=1)).min > 1:
+        return None
+    try:
+        one, two = (work_of(typed, spec, {"batch": batch} if "batch" in spec.axes else {}) for batch in (1, 2))
+    except ValueError:
+        return None
+    return CompiledWork(
+        multiply_adds={name: (count, two.multiply_adds[name] - count) for name, count in one.multiply_adds.items()},
+        least_bytes=(one.least_bytes, two.least_bytes - one.least_bytes),
+    )
 
 
 def _parser_error(error: Any) -> str:
