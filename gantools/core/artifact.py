@@ -83,7 +83,7 @@ class GraphFile(Frozen):
         arithmetic_layers: Of a compiled graph: precision -> layers that multiply and add, counted in the typed network
             when it was compiled, for machines that cannot open it.
         work: Of a compiled graph: what one call has to do.
-        build_seconds: Of a compiled graph: how long compiling took; None where it was already in the store.
+        build_seconds: Of a compiled graph: how long compiling took, whoever did it.
         sha256: Digest of the file; empty before the artifact is sealed and in a manifest inside the file itself.
     """
 

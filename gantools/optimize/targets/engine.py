@@ -7,6 +7,7 @@ is switched off: it is on by default and would be another precision than the one
 
 from __future__ import annotations
 
+import struct
 import time
 from collections import Counter
 from contextlib import nullcontext
@@ -26,6 +27,8 @@ from gantools.runtime.backends.nvidia_engine import collecting_logger, first_com
 
 PRECISIONS = {"FLOAT": "fp32", "HALF": "fp16", "BF16": "bf16", "INT8": "int8"}
 SUFFIX = ".engine"
+_SECONDS = struct.Struct("<d")
+"""What compiling took lies before the engine in the store, so that an engine that is found tells it as well."""
 
 
 def compile_engine(
@@ -66,8 +69,6 @@ def compile_engine(
     _aim(library, name, config, capabilities)
     counts = _arithmetic_layers(network)
 
-    seconds: list[float] = []
-
     def compile_it() -> bytes:
         started = time.perf_counter()
         timed = kept_timings(config, (name, library.__version__), machine, on_event) if machine else nullcontext()
@@ -79,8 +80,7 @@ def compile_engine(
                 f"{name} {library.__version__} cannot compile graph '{typed.stem}' in {graph.precision}: {reason}",
                 hint=f"try another --precision than {graph.precision}",
             )
-        seconds.append(time.perf_counter() - started)
-        return bytes(engine)
+        return _SECONDS.pack(time.perf_counter() - started) + bytes(engine)
 
     facts = {
         "graph": sha256_file(typed),
@@ -88,16 +88,18 @@ def compile_engine(
         "spec": graph.spec.model_dump(mode="json"),
         "library": [name, library.__version__],
         "for": [*capabilities, machine],
+        "kept": "seconds, engine",
     }
     path = typed.with_suffix(SUFFIX)
-    path.write_bytes(compiled_once(facts, compile_it, on_event))
+    kept = compiled_once(facts, compile_it, on_event)
+    path.write_bytes(kept[_SECONDS.size :])
     counted = _work(typed, graph.spec)
     typed.unlink()
     changes = {
         "work": counted,
         "file": path.name,
         "arithmetic_layers": counts,
-        "build_seconds": sum(seconds) if seconds else None,
+        "build_seconds": _SECONDS.unpack_from(kept)[0],
     }
     return graph.model_copy(update=changes)
 
