@@ -26,12 +26,15 @@ from pathlib import Path
 from typing import Any
 
 from families import FAMILIES, FOREIGN, MODELS, made
-from gantools.bench.ceilings import Ceilings, ceilings
-from variants import checked, targets_of, variants_of
+from variants import TORCH, checked, targets_of, variants_of
 
+from gantools.bench.ceilings import Ceilings, ceilings
 from gantools.bench.latency import bench
 from gantools.bench.report import table_rows
+from gantools.bench.target import BenchTarget
+from gantools.core.artifact import load_artifact
 from gantools.runtime.backends import BACKENDS
+from gantools.runtime.session import Where
 from gantools.timing.environment import environment
 from gantools.timing.measure import BenchPlan, reason
 
@@ -79,7 +82,7 @@ def family(name: str, work: Path, device: str, batches: Sequence[int], best: Cei
     most = artifact.graph()[1].spec.largest_batch
     plan = PLAN.model_copy(update={"batches": tuple(batch for batch in batches if batch <= most)})
     good = [target for target in targets if target.name not in wrong]
-    report = bench([target for target in good if target.name], plan, ceilings=best)
+    report = bench(good, plan, ceilings=best)
     for row in table_rows(report):
         tell("  ".join(row.values()))
     rows = [row.model_dump(mode="json", exclude={"values_ms", "quality"}) for row in report.rows]
@@ -92,6 +95,26 @@ def family(name: str, work: Path, device: str, batches: Sequence[int], best: Cei
         "plan": report.plan.model_dump(mode="json"),
         "rows": rows,
         "comparisons": [one.model_dump(mode="json") for one in report.comparisons],
+    }
+
+
+def isolated(work: Path, device: str, best: Ceilings | None) -> dict[str, Any]:
+    """One family with a process for each variant, which alone can tell cold starts, memory and energy."""
+    name = "dcgan-64"
+    artifact, run = made(name, work / name)
+    built = [load_artifact(path) for path in sorted((work / name / "built").glob("* fp16"))]
+    torch = list(TORCH[device.partition(":")[0]].items())[:2]
+    targets = [
+        BenchTarget(label, artifact, where=Where(device=device, settings=settings), checkpoint=run)
+        for label, settings in torch
+    ]
+    targets.append(BenchTarget("onnxruntime, as exported", artifact, where=Where("onnxruntime", device)))
+    targets += [BenchTarget(one.path.name, one, where=Where(device=device)) for one in built]
+    plan = PLAN.model_copy(update={"batches": (1, 64)})
+    report = bench(targets, plan, isolate=True, ceilings=best, gaps_ms=(0.0, 20.0))
+    return {
+        "family": name,
+        "rows": [row.model_dump(mode="json", exclude={"values_ms", "quality"}) for row in report.rows],
     }
 
 
@@ -137,9 +160,7 @@ def main() -> None:
     given = parser.parse_args()
     batches = [int(one) for one in given.batches.split(",")]
     if given.one:
-        kept = given.work / "ceilings.json"
-        best = Ceilings.model_validate_json(kept.read_text()) if kept.exists() else None
-        print(json.dumps(family(given.one, given.work, given.device, batches, best)))
+        print(json.dumps(family(given.one, given.work, given.device, batches, _kept(given.work))))
         return
     given.work.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -177,6 +198,7 @@ def main() -> None:
     section("ceilings", measured)
     for name in names:
         section(name, lambda name=name: _apart(name, given))  # type: ignore[misc]
+    section("isolated", lambda: isolated(given.work, given.device, _kept(given.work)))
     section("training", lambda: training(given.device))
 
 
@@ -184,6 +206,11 @@ def _done(path: Path, head: dict[str, Any]) -> set[str]:
     """Sections that are there, of the same machine and versions."""
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return {line["section"] for line in lines if "failed" not in line and all(line[key] == head[key] for key in head)}
+
+
+def _kept(work: Path) -> Ceilings | None:
+    path = work / "ceilings.json"
+    return Ceilings.model_validate_json(path.read_text()) if path.exists() else None
 
 
 def _make(name: str, work: Path) -> None:

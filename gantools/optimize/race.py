@@ -16,6 +16,8 @@ import onnx_ir as ir
 from gantools.core.artifact import GraphFile, Precision
 from gantools.core.spec import GraphSpec, TensorSpec
 from gantools.optimize.passes import PASSES
+from gantools.optimize.plan import Plan
+from gantools.optimize.targets import TARGETS
 from gantools.runtime.backends import BACKENDS
 from gantools.runtime.backends.base import OpenOptions
 from gantools.timing.environment import default_threads
@@ -99,7 +101,9 @@ def _opened(model: ir.Model, path: Path, runtime: Runtime, stack: ExitStack) -> 
         if runtime.precision in PASSES:
             model = PASSES.load(runtime.precision)(copied(model), (), [given])
         ir.save(model, path)
-        graph = BACKENDS.load(runtime.backend).open(path, entry, options)
+        plan = Plan(target=runtime.backend, precision=runtime.precision, device=runtime.device)
+        entry = TARGETS.load(runtime.backend).compile(path, entry, plan)
+        graph = BACKENDS.load(runtime.backend).open(path.parent / entry.file, entry, options)
     except Exception:  # runtimes raise what they like, and a graph that does not open does not win
         return None
     stack.callback(graph.close)

@@ -6,7 +6,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from gantools.core.artifact import Artifact
+from gantools.core.artifact import Artifact, GraphFile
 from gantools.core.events import Event, Note
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.optimize import forms as room
@@ -17,7 +17,10 @@ from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
 from gantools.optimize.race import Runtime, fastest
 from gantools.optimize.rewrites.tidy import tidy
+from gantools.runtime.backends import BACKENDS
+from gantools.runtime.backends.base import Availability, OpenOptions
 from gantools.timing.measure import Timings
+from tests.fakes import FakeGraph
 from tests.optimize.rewrites.chains import Chain, kinds
 from tests.zoo import make_artifact
 
@@ -52,6 +55,26 @@ def test_products_are_counted_as_their_definitions_say() -> None:
     chain.then("Flatten").then("Gemm", chain.draw(7, 360), transB=1)  # 2*7 outputs of 360
     chain.then("MatMul", chain.draw(7, 5))  # 2*5 outputs of 7
     assert multiply_adds(ir.from_proto(chain.model()).graph) == 480 * 18 + 480 * 48 + 14 * 360 + 10 * 7
+
+
+def test_forms_for_an_engine_are_compiled_before_they_are_raced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler is real and needs no GPU; running is not."""
+    pytest.importorskip("tensorrt_rtx")
+    opened = []
+
+    class Running:
+        def probe(self, device: str) -> Availability:
+            return Availability(True, "")
+
+        def open(self, path: Path, graph: GraphFile, options: OpenOptions) -> FakeGraph:
+            opened.append((path.suffix, graph.format, graph.precision))
+            return FakeGraph(path, graph, options)
+
+    monkeypatch.setattr(BACKENDS, "load", lambda name: Running())
+    monkeypatch.setattr(race, "_PLAN", race._PLAN.model_copy(update={"min_calls": 20, "max_seconds": 0.01}))
+    chosen = choose_forms(tidied(), SPEC, ELSEWHERE)
+    assert chosen in ({}, *({"upsampling": {"v1": form}} for form in ("transposed", "phases", "split_phases")))
+    assert opened == [(".engine", "tensorrt-rtx", "fp16")] * 4
 
 
 def test_products_of_unknown_sizes_are_not_guessed() -> None:
