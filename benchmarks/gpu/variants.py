@@ -42,7 +42,7 @@ TORCH = {
         "torch CUDA graph bf16": {"mode": "cuda-graph", "precision": "bf16"},
     },
 }
-INT8 = ("dcgan-64", "light-64", "sngan-32", "realesr_animevideov3_x4")
+INT8 = ("dcgan-64", "light-64", "sngan-32")
 """What is quantized here: finding the weights of the others takes longer than everything else."""
 CHECKED = 8
 # Mean differences of pixels that a precision may cost here, in levels of 0..255; the networks are hardly trained.
