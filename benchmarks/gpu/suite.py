@@ -165,7 +165,8 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     names = [name for name in given.families.split(",") if name != FOREIGN or "GANTOOLS_DATA" in os.environ]
-    head = {"schema": 1, "benchmark": "gpu", "device": given.device, "machine": environment().model_dump(mode="json")}
+    known = environment().model_dump(mode="json", exclude={"git_commit", "libraries"})
+    head = {"schema": 1, "benchmark": "gpu", "device": given.device, "machine": known}
     done = _done(given.out, head)
 
     def section(name: str, work: Callable[[], dict[str, Any]]) -> None:
@@ -190,7 +191,7 @@ def main() -> None:
         return {"ceilings": found.model_dump(mode="json")}
 
     section("machine", lambda: machine(given.device))
-    with ThreadPoolExecutor(3) as pool:  # artifacts are made on the CPU while the GPU is looked at
+    with ThreadPoolExecutor(5) as pool:  # artifacts are made on the CPU while the GPU is looked at
         making = [pool.submit(_make, name, given.work) for name in names if name not in done]
         section("tests", lambda: tests(given.device))
         for one in making:

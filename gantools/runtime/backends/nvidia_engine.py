@@ -42,7 +42,7 @@ class EngineBackend:
         """Whether the library, a driver and the device are here."""
         try:
             library = self._library()
-            problem = device_problem(device, self.name)
+            problem = device_problem(device, self.name) or unknown_gpu(library, device, self.name)
         except MissingDependencyError as err:
             return Availability(False, err.message, err.hint)
         return Availability(problem is None, f"{self.name} {library.__version__}: {problem or gpu_name(device)}")
@@ -241,6 +241,18 @@ def device_problem(device: str, extra: str) -> str | None:
     if error != cuda.cudaError_t.cudaSuccess:
         return f"no NVIDIA driver or GPU here: {_error_text(cuda, error)}"
     return None if _index(device) < count else f"there is no device '{device}' here, only {count} of them."
+
+
+def unknown_gpu(library: Any, device: str, name: str) -> str | None:
+    """Why a library has no kernels for a GPU that is there, where it lists those it knows; None: it may have.
+
+    TensorRT-RTX 1.7 knows no Hopper: what it compiles, even for any GPU, does not load there (tried on an H100).
+    """
+    known = [one for one in dir(getattr(library, "ComputeCapability", None)) if one.startswith("SM")]
+    here = compute_capability(device)
+    if not known or f"SM{here.replace('.', '')}" in known:
+        return None
+    return f"it has no kernels for compute capability {here}, that of {gpu_name(device)}, only for {', '.join(known)}."
 
 
 def compute_capability(device: str) -> str:
