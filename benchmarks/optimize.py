@@ -227,14 +227,13 @@ def peaks(measured: ceilings.Ceilings) -> Peaks:
     """Precision -> multiply-adds in a second, and which kernel and size gave it."""
     found: Peaks = {}
     for precision, best in measured.multiply_adds_per_s.items():
-        rates = {
+        found[precision] = {
             "multiply_adds_per_s": round(best.rate),
-            "tried": {name: round(one) for name, one in best.tried.items()},
+            "kernel": best.kernel,
+            "size": best.size,
+            "tried": {name: round(rate) for name, rate in best.tried.items()},
         }
-        found[precision] = {**rates, "kernel": best.kernel, "size": best.size}
-        print(
-            f"peak {precision}: {best.rate / 1e9:.0f} G multiply-adds/s by {best.kernel}, {best.size}", file=sys.stderr
-        )
+        print(f"peak {precision}: {best.rate / 1e9:.0f} G multiply-adds/s by {best.kernel}", file=sys.stderr)
     return found
 
 

@@ -16,11 +16,12 @@ from optimize_peers import Variant, failed, kind_of
 from gantools.core.artifact import Artifact
 from gantools.core.errors import GantoolsError
 from gantools.core.spec import AxisRange
-from gantools.optimize.forms import at_sizes, rewritten
+from gantools.optimize.forms import rewritten
 from gantools.optimize.multiply_adds import multiply_adds
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
 from gantools.optimize.race import Runtime
+from gantools.optimize.shapes import at_sizes
 from gantools.optimize.targets import TARGETS
 from gantools.runtime.backends import BACKENDS
 from gantools.runtime.backends.base import Arrays

@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError
 
 from gantools.core.atomic import write_atomic
 from gantools.core.cache import user_cache
-from gantools.core.errors import ArtifactError, MissingDependencyError
+from gantools.core.errors import ArtifactError, BackendError, MissingDependencyError
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.registry import Table
 from gantools.core.spec import Frozen
@@ -139,6 +139,7 @@ def ceilings(
     Raises:
         UnknownNameError: There is no such kind of device.
         MissingDependencyError: Nothing that is installed multiplies there.
+        BackendError: What is installed did not.
     """
     machine = machine_of(device, threads or default_threads())
     path = _path(machine)
@@ -194,6 +195,7 @@ def measure(
     Raises:
         UnknownNameError: There is no such kind of device.
         MissingDependencyError: Nothing that is installed multiplies there.
+        BackendError: What is installed did not.
     """
     threads = threads or default_threads()
     machine = machine_of(device, threads)
@@ -206,6 +208,11 @@ def measure(
         on_event(Progress("ceilings", done, total, "sizes"))
         for (precision, kernel), rate in _rates(kernels, size, tried, threads, seconds, clock, on_event).items():
             tried.setdefault(precision, {})[kernel, size] = rate
+    if not tried:
+        raise BackendError(
+            f"no kernel that is installed multiplied matrices on '{device}'.",
+            hint="'gantools doctor' says which devices are here",
+        )
     moved = {}
     for done, working_bytes in enumerate(WORKING_BYTES, len(sizes)):
         on_event(Progress("ceilings", done, total, "sizes"))
@@ -237,14 +244,20 @@ def _kernels(device: str) -> dict[tuple[str, str], Open]:
 
 
 def _rates(
-    kernels: Kernels, size: int, tried: Tried, threads: int, seconds: float, clock: Clock, on_event: OnEvent
+    kernels: dict[tuple[str, str], Open],
+    size: int,
+    tried: Tried,
+    threads: int,
+    seconds: float,
+    clock: Clock,
+    on_event: OnEvent,
 ) -> dict[tuple[str, str], float]:
-    """(precision, kernel) -> its median rate with matrices of this size, of those that are worth it."""
+    """(precision, kernel) -> its median rate with matrices of this size. Kernels that fail are taken out for good."""
     plan = BenchPlan(min_calls=100, max_seconds=seconds, max_warmup_seconds=seconds, rounds=4)
     longest_ms = seconds * 1000 * _LONGEST
     with ExitStack() as stack:
         calls = {}
-        for (precision, kernel), opened in kernels.items():
+        for (precision, kernel), opened in list(kernels.items()):
             if not _contends(tried.get(precision, {}), kernel, size, longest_ms):
                 continue
             try:
@@ -254,6 +267,7 @@ def _rates(
                 call()
             except Exception as err:  # a library may lack a kernel for this processor, and raises what it likes
                 on_event(Note(f"{precision} by {kernel} is left out: {reason(err)}"))
+                del kernels[precision, kernel]
                 continue
             if (clock() - before) / 1e6 <= longest_ms:
                 calls[precision, kernel] = call

@@ -29,6 +29,7 @@ from gantools.optimize.rewrites import REWRITES
 from gantools.optimize.rewrites.reading import is_op
 from gantools.optimize.rewrites.site import Rewrite, Site, apply
 from gantools.optimize.rewrites.tidy import tidy
+from gantools.optimize.shapes import at_sizes
 from gantools.timing.environment import default_threads, environment
 
 Forms = dict[str, dict[str, str]]
@@ -85,55 +86,6 @@ def put_forms(model: ir.Model, forms: Mapping[str, Mapping[str, str]]) -> ir.Mod
     """Put chosen forms in place. The same model and forms give the same file."""
     _rewrite(model, lambda _, site: forms.get(site.rewrite, {}).get(site.name))
     return model
-
-
-def at_sizes(model: ir.Model, spec: GraphSpec, sizes: Mapping[str, int] | None = None) -> ir.Model:
-    """The model with every axis at one size, in place, so that all its values have known shapes.
-
-    Args:
-        model: Of which shapes are forgotten, but for those of constants.
-        spec: Its interface.
-        sizes: Of axes; those that are not named are at their ``opt``.
-    """
-    chosen, inputs = spec.sizes("opt", **(sizes or {})), {tensor.name: tensor for tensor in spec.inputs}
-    for value in model.graph.inputs:
-        if value.name in inputs:
-            value.shape = ir.Shape(inputs[value.name].concrete(chosen))
-    for graph in model.graphs():
-        for value in (*graph.outputs, *(graph.inputs if graph is not model.graph else ())):
-            value.shape = None
-    for node in model.graph.all_nodes():
-        for output in node.outputs:
-            output.shape = None
-    common.ShapeInferencePass()(model)
-    # Each may be what the next one waits for.
-    while any(_carried(node) if node.op_type == "Loop" else _kept(node) for node in model.graph.all_nodes()):
-        common.ShapeInferencePass()(model)
-    return model
-
-
-def _carried(loop: ir.Node) -> bool:
-    """Give what a Loop carries the shape that it enters with, which ONNX does not infer; whether that was news."""
-    body = loop.attributes["body"].as_graph()
-    news = False
-    for place, entering in enumerate(loop.inputs[2:]):
-        inside, leaving, after = body.inputs[place + 2], body.outputs[place + 1], loop.outputs[place]
-        if entering is None or entering.shape is None:
-            continue
-        if inside.shape is None:
-            inside.shape, news = entering.shape, True
-        elif after.shape is None and leaving.shape == inside.shape:
-            after.shape, news = leaving.shape, True
-    return news
-
-
-def _kept(node: ir.Node) -> bool:
-    """The same for an operation that keeps the shape of its input, which ONNX does not know (1.23)."""
-    given = node.inputs[0] if is_op(node, "GroupNormalization") else None
-    if given is None or given.shape is None or node.outputs[0].shape is not None:
-        return False
-    node.outputs[0].shape = given.shape
-    return True
 
 
 def _rewrite(model: ir.Model, choose: Callable[[Rewrite, Site], str | None]) -> Forms:

@@ -13,7 +13,7 @@ from gantools.core.errors import ArtifactError, RecipeError
 from gantools.core.events import OnEvent, ignore
 from gantools.core.optional import require
 from gantools.core.registry import unknown_name
-from gantools.optimize.forms import Forms, at_sizes, rewritten
+from gantools.optimize.forms import Forms, rewritten
 from gantools.optimize.multiply_adds import of_node
 from gantools.optimize.passes import PASSES
 from gantools.optimize.passes.int8 import Quantization, quantize, rest_in_bf16
@@ -21,6 +21,7 @@ from gantools.optimize.passes.products import ends, others, products
 from gantools.optimize.plan import Plan
 from gantools.optimize.race import Runtime, copied
 from gantools.optimize.ranges import overflowing
+from gantools.optimize.shapes import at_sizes
 from gantools.runtime.backends.base import Arrays
 from gantools.verify.trials import examples_of, trial_inputs
 

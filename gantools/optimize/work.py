@@ -11,9 +11,9 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from gantools.core.spec import GraphSpec
-from gantools.optimize.forms import at_sizes
 from gantools.optimize.multiply_adds import by_precision, run_bodies
 from gantools.optimize.rewrites.reading import is_op
+from gantools.optimize.shapes import at_sizes
 
 
 @dataclass(frozen=True)

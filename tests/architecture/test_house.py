@@ -24,6 +24,8 @@ TABLES = [
     ("gantools.metrics", "METRICS"),
     ("gantools.optimize.passes", "PASSES"),
     ("gantools.optimize.targets", "TARGETS"),
+    ("gantools.bench.ceilings", "PRODUCTS"),
+    ("gantools.bench.ceilings", "MOVEMENTS"),
 ]
 
 

@@ -11,12 +11,13 @@ from gantools.core.events import Event, Note
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.optimize import forms as room
 from gantools.optimize import race
-from gantools.optimize.forms import FOUND, at_sizes, choose_forms, put_forms, rewritten
+from gantools.optimize.forms import FOUND, choose_forms, put_forms, rewritten
 from gantools.optimize.multiply_adds import multiply_adds
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
 from gantools.optimize.race import Runtime, fastest
 from gantools.optimize.rewrites.tidy import tidy
+from gantools.optimize.shapes import at_sizes
 from gantools.runtime.backends import BACKENDS
 from gantools.runtime.backends.base import Availability, OpenOptions
 from gantools.timing.measure import Timings
