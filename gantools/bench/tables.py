@@ -35,7 +35,7 @@ def tables(report: BenchReport) -> list[TextTable]:
     found = [
         TextTable("Latency", table_rows(report), tuple(notes(report))),
         TextTable("Cold start", cold_rows(report)),
-        TextTable("Scenarios of MLPerf LoadGen", scenario_rows(report)),
+        _scenario_table(report),
     ]
     return [table for table in found if table.rows]
 
@@ -91,6 +91,19 @@ def cold_rows(report: BenchReport) -> Rows:
 def scenario_rows(report: BenchReport) -> Rows:
     """What LoadGen found, one row a run."""
     return _told([_scenario(one) for one in report.scenarios], ("scenario", "variant"))
+
+
+def _scenario_table(report: BenchReport) -> TextTable:
+    """The same with the reasons, which are long, under the table."""
+    said = dict.fromkeys(one.split(": ", 1)[1] for one in map(verdict_text, report.scenarios) if ": " in one)
+    numbers = {reason: number for number, reason in enumerate(said, 1)}
+    rows = []
+    for row in scenario_rows(report):
+        verdict, colon, reason = row["verdict"].partition(": ")
+        rows.append(row | {"verdict": f"{verdict} [{numbers[reason]}]" if colon else verdict})
+    return TextTable(
+        "Scenarios of MLPerf LoadGen", rows, tuple(f"[{number}] {reason}" for reason, number in numbers.items())
+    )
 
 
 def sentences(row: BenchRow) -> list[str]:

@@ -114,6 +114,12 @@ def test_scenarios_say_what_loadgen_said() -> None:
     assert (rows[4]["p50, ms"], rows[4]["verdict"]) == ("-", "failed: it broke.")
 
 
+def test_reasons_of_loadgen_stand_under_the_table() -> None:
+    table = tables(everything())[2]
+    assert [row["verdict"] for row in table.rows][5:] == ["INVALID [1]", "equal to plain runs"]
+    assert table.notes == ("[1] Min duration satisfied : NO; Min queries satisfied : Yes",)
+
+
 def test_tables_are_those_that_have_rows(tmp_path: Path) -> None:
     assert [one.title for one in tables(report(row("a")))] == ["Latency"]
     assert [one.title for one in tables(everything())] == ["Latency", "Cold start", "Scenarios of MLPerf LoadGen"]
