@@ -28,19 +28,17 @@ class Figure:
     Attributes:
         unit: Of its value.
         higher_is_better: Which way is up; of quality the metric knows it.
-        scenarios: Whether scenarios have it too.
     """
 
     unit: str
     higher_is_better: bool = False
-    scenarios: bool = False
 
 
 FIGURES = {
-    "p50": Figure("ms", scenarios=True),
-    "p90": Figure("ms", scenarios=True),
-    "p99": Figure("ms", scenarios=True),
-    "samples_per_s": Figure("samples/s", higher_is_better=True, scenarios=True),
+    "p50": Figure("ms"),
+    "p90": Figure("ms"),
+    "p99": Figure("ms"),
+    "samples_per_s": Figure("samples/s", higher_is_better=True),
     "load": Figure("ms"),
     "cold": Figure("ms"),
     "memory": Figure("MiB"),

@@ -29,7 +29,7 @@ class Pair(Frozen):
     Attributes:
         name: The variant, with what else tells it from the others: ``a, batch 16``, ``a, server``.
         scenario: Whether it is a run of LoadGen.
-        state: Where it is, and where it could not be measured.
+        state: Where it is, and where it could not be measured; what failed in A may not be in B at all.
         reason: Why it could not be.
         changes: Its figures, where both reports have it.
     """
@@ -173,8 +173,11 @@ def _paired(before: Mapping[Key, Any], after: Mapping[Key, Any]) -> list[tuple[K
 
 def _pair(name: str, before: BenchRow | ScenarioResult | None, after: BenchRow | ScenarioResult | None) -> Pair:
     scenario = isinstance(before or after, ScenarioResult)
-    if before is None or after is None:
-        return Pair(name=name, scenario=scenario, state="only in B" if before is None else "only in A")
+    if before is None:
+        return Pair(name=name, scenario=scenario, state="only in B")
+    if after is None:
+        lost = _failure(before)
+        return Pair(name=name, scenario=scenario, state="failed in A" if lost else "only in A", reason=lost)
     failures = [_failure(before), _failure(after)]
     if any(failures):
         state: State = "failed in both" if all(failures) else "failed in A" if failures[0] else "failed in B"

@@ -18,7 +18,7 @@ a gate that judged no row fails.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from gantools.bench.changes import FIGURES, PERCENTS, Change
@@ -27,6 +27,7 @@ from gantools.core.errors import RecipeError, RegressionError
 from gantools.core.spec import Frozen
 
 _OF_CALLS = (*PERCENTS, "samples_per_s")  # more calls make these known, so that their absence is never let pass
+_MOST_NAMED = 10
 _FORM = re.compile(
     r"(?P<figure>[a-z0-9_]+)(?::(?P<sign>[+-])(?P<number>\d+(?:\.\d+)?)(?P<percent>%?))?(?P<loose>~?)", re.ASCII
 )
@@ -80,10 +81,11 @@ def parse_gate(text: str) -> Gate:
 
 def judge(comparison: ReportComparison, gates: Sequence[Gate]) -> ReportComparison:
     """The comparison with what each gate says of every row and scenario that it is about."""
-    results = []
+    lost = [result for pair in comparison.pairs if gates and (result := _lost(pair))]
+    results = [*lost]
     for gate in gates:
-        of_gate = [result for pair in comparison.pairs for result in _results(gate, pair)]
-        if not of_gate:
+        of_gate = [result for pair in comparison.pairs if (result := _result(gate, pair))]
+        if not of_gate and not lost:
             nothing = f"nothing in both reports has a figure for '{gate.figure}', so that nothing was judged."
             of_gate = [GateResult(gate=gate.text, name="no row", passed=False, sentence=nothing)]
         results += of_gate
@@ -98,29 +100,33 @@ def check_gates(comparison: ReportComparison) -> None:
     """
     failed = [result for result in comparison.gates if not result.passed]
     if failed:
-        lines = [f"{result.gate}: {result.name}: {result.sentence}" for result in failed]
+        lines = [f"{result.gate}: {result.name}: {result.sentence}" for result in failed[:_MOST_NAMED]]
+        if more := len(failed) - len(lines):
+            lines.append(f"and {more} more")
         raise RegressionError(
             f"{len(failed)} of {len(comparison.gates)} checks failed:\n  " + "\n  ".join(lines),
             hint="a limit with ~ looks at the figure, one without at what its interval proves",
         )
 
 
-def _results(gate: Gate, pair: Pair) -> Iterator[GateResult]:
-    """One result, or none where A has nothing to compare with."""
-
-    def result(passed: bool, sentence: str) -> GateResult:
-        return GateResult(gate=gate.text, name=pair.name, passed=passed, sentence=sentence)
-
-    if pair.scenario and not FIGURES[gate.figure].scenarios:
-        return
+def _lost(pair: Pair) -> GateResult | None:
+    """What A measured and B did not is told once, and not by every gate."""
     if pair.state == "only in A":
-        yield result(False, "it is not in B.")
+        sentence = "it is not in B."
     elif pair.state == "failed in B":
-        yield result(False, f"it failed in B: {pair.reason.removeprefix('failed: ').rstrip('.')}.")
-    elif pair.state == "in both" and (change := pair.change(gate.figure)) is not None:
-        if gate.figure not in _OF_CALLS and change.before is None and change.after is None:
-            return
-        yield result(*_judged(gate, change))
+        sentence = f"it failed in B: {pair.reason.removeprefix('failed: ').rstrip('.')}."
+    else:
+        return None
+    return GateResult(gate="every gate", name=pair.name, passed=False, sentence=sentence)
+
+
+def _result(gate: Gate, pair: Pair) -> GateResult | None:
+    """What a gate says of a pair; None where it is not about it."""
+    change = pair.change(gate.figure)
+    if change is None or (gate.figure not in _OF_CALLS and change.before is None and change.after is None):
+        return None
+    passed, sentence = _judged(gate, change)
+    return GateResult(gate=gate.text, name=pair.name, passed=passed, sentence=sentence)
 
 
 def _judged(gate: Gate, change: Change) -> tuple[bool, str]:

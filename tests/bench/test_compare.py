@@ -150,10 +150,26 @@ def test_a_row_that_vanished_fails_and_one_that_is_new_or_was_never_measured_doe
         ("d, batch 1", "only in B"),
     ]
     results = judge(found, [parse_gate("p50:+5%")]).gates
-    assert [(one.name, one.passed) for one in results] == [("a, batch 1", True), ("b, batch 1", False)]
-    with pytest.raises(RegressionError, match=r"1 of 2 checks failed:\n  p50:\+5%: b, batch 1: it is not in B\."):
+    assert [(one.name, one.passed) for one in results] == [("b, batch 1", False), ("a, batch 1", True)]
+    with pytest.raises(RegressionError, match=r"1 of 2 checks failed:\n  every gate: b, batch 1: it is not in B\."):
         check_gates(judge(found, [parse_gate("p50:+5%")]))
     assert RegressionError.exit_code == 4
+
+
+def test_what_failed_before_cannot_become_worse() -> None:
+    broken = row("c", status="failed: no runtime.", p50_ms=None)
+    for after in (report(row("a")), report(row("a"), broken), report(row("a"), row("c"))):
+        found = judge(compare_reports(report(row("a"), broken), after), [parse_gate("p50:+5%")])
+        assert [(one.name, one.passed) for one in found.gates] == [("a, batch 1", True)]
+
+
+def test_many_failures_are_counted_and_the_first_named() -> None:
+    rows = [row(f"v{index}", count=20) for index in range(14)]
+    found = judge(compare_reports(report(*rows), report(*rows)), [parse_gate("p99")])
+    with pytest.raises(RegressionError, match="14 of 14 checks failed:") as caught:
+        check_gates(found)
+    assert caught.value.message.count("p99 needs 980 more") == 20
+    assert caught.value.message.endswith("and 4 more")
 
 
 def test_a_gate_that_judged_nothing_fails() -> None:
@@ -247,7 +263,10 @@ def test_scenarios_are_paired_and_invalid_ones_fail() -> None:
     assert results["a, single-stream"].sentence == "it failed in B: LoadGen calls it invalid: Min queries: NO."
     rates = {result.name: result for result in judge(found, [parse_gate("samples_per_s:-10%")]).gates}
     assert rates["a, offline"].sentence == "-20.0% is beyond the allowed -10%, one figure in each report."
-    assert {result.name for result in judge(found, [parse_gate("load")]).gates} == {"no row"}
+    assert {result.name for result in judge(found, [parse_gate("load")]).gates} == {
+        "a, offline, accuracy",
+        "a, single-stream",
+    }, "a scenario has no such figure, but it has to be there"
 
 
 @pytest.mark.parametrize(
