@@ -8,8 +8,8 @@ from gantools.bench.results import BenchReport, ScenarioResult
 from gantools.core.errors import RecipeError
 from gantools.core.spec import Frozen
 
-# Which batches were measured decides which rows there are, and the seed only in which order.
-_HARMLESS = ("batches", "seed", "threads")
+# Batches and pauses decide which rows there are, and the seed only their order; threads are told by themselves.
+_HARMLESS = ("batches", "gap_ms", "seed", "threads")
 
 
 class Difference(Frozen):
@@ -95,6 +95,8 @@ def _gpus(report: BenchReport) -> str:
 
 def _bound(run: ScenarioResult) -> str:
     bound = f"p{run.bound_percent} within {run.bound_ms:g} ms" if run.bound_ms is not None else "none"
+    if run.rate_per_s is not None and not run.tried:  # given and not found, so that it is no result
+        bound += f", {run.rate_per_s:g} arrivals/s"
     return bound if run.scenario != "multi-stream" else f"{bound}, {run.samples_per_query} samples a query"
 
 

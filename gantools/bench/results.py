@@ -183,6 +183,7 @@ class Comparison(Frozen):
     baseline: str
     name: str
     batch: int
+    gap_ms: float = 0.0
     faster: Ratio
 
 
@@ -196,13 +197,15 @@ class ServerTry(Frozen):
         asked_per_s: Poisson arrivals a second.
         reached_per_s: Answers a second.
         latency_ms: The percentile that the bound is on.
-        held: Whether it was within the bound.
+        held: Whether LoadGen found the test valid: within the bound, and so clearly that its early stopping agrees.
+        queries: How many were answered. A test that can hold no more is not carried through.
     """
 
     asked_per_s: float
     reached_per_s: float
     latency_ms: float
     held: bool
+    queries: int = 0
 
 
 class ScenarioResult(Frozen):
@@ -215,17 +218,20 @@ class ScenarioResult(Frozen):
         status: ``ok``, or ``failed: `` and why.
         valid: LoadGen's own verdict on durations, counts and bounds; None in accuracy mode.
         invalid_because: In LoadGen's own words.
-        queries: How many were issued.
+        queries: How many were answered.
         samples_per_query: 1, but for multi-stream and offline.
-        seconds: From the first issue to the last answer.
+        seconds: From the first scheduled arrival to the last answer.
         samples_per_s: Answers a second.
         latencies_ms: Of every query, from its scheduled arrival to its answer, in order of arrival; of offline the one.
         p50_ms: Nearest rank, as for the next two; None where the count does not support it.
         bound_ms: Server: what ``bound_percent`` % of queries have to stay within.
-        tried: Server: the rates that were tried, in order.
+        rate_per_s: Server: Poisson arrivals a second, as given or as found.
+        tried: Server: the rates that a search tried, in order; the last one is this test.
         batch: The most samples that were run together.
         samples_sha256: Accuracy mode: digest of all outputs in order of the samples.
-        matches: Accuracy mode: whether the outputs equal those of plain runs, one by one.
+        matches: Accuracy mode: whether the outputs are those of plain runs of one sample each, up to what the precision
+            explains where batches are summed in another order.
+        largest_difference: Accuracy mode: from those, in the outputs' own units; 0: they are equal.
         loadgen: LoadGen's own summary, as it prints it: key -> value.
     """
 
@@ -245,10 +251,12 @@ class ScenarioResult(Frozen):
     p99_ms: float | None = None
     bound_ms: float | None = None
     bound_percent: int = 99
+    rate_per_s: float | None = None
     tried: tuple[ServerTry, ...] = ()
     batch: int = 1
     samples_sha256: str | None = None
     matches: bool | None = None
+    largest_difference: float | None = None
     loadgen: dict[str, str] = {}
 
     @property

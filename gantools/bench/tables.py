@@ -47,16 +47,12 @@ def table_rows(report: BenchReport, *, wide: bool = False) -> Rows:
         report: What was measured.
         wide: With the columns that only somebody who doubts a figure looks for.
     """
-    faster = {(one.name, one.batch): one.faster for one in report.comparisons}
-    without_pause = {(row.name, row.batch) for row in report.rows if not row.gap_ms}
+    faster = {(one.name, one.batch, one.gap_ms): one.faster for one in report.comparisons}
     said = _numbers(report)
     spans = len({row.span for row in report.rows}) > 1
     rows = []
     for row in report.rows:
-        key = (row.name, row.batch)
-        # A comparison does not say after which pause; it is of calls in a row wherever there are such calls.
-        ratio = faster.get(key) if not row.gap_ms or key not in without_pause else None
-        cells = _cells(row, ratio, wide)
+        cells = _cells(row, faster.get((row.name, row.batch, row.gap_ms)), wide)
         if not spans:
             del cells["span"]
         marks = [str(said[sentence]) for sentence in sentences(row)]
@@ -207,6 +203,7 @@ def _scenario(one: ScenarioResult) -> dict[str, str]:
     return {
         "scenario": one.scenario if one.mode == "performance" else f"{one.scenario}, {one.mode}",
         "variant": one.name,
+        "arrivals/s": rate_text(one.rate_per_s),
         "samples/s": rate_text(one.samples_per_s),
         "queries": f"{one.queries:,}" if one.queries else NOTHING,
         "batch": f"up to {one.batch}" if one.ok and one.batch > 1 else NOTHING,
@@ -223,8 +220,12 @@ def verdict_text(one: ScenarioResult) -> str:
     if not one.ok:
         return one.status
     if one.mode == "accuracy":
-        known = {True: "equal to plain runs", False: "DIFFERS from plain runs", None: "not compared"}
-        return known[one.matches]
+        if one.matches is None:
+            return "not compared"
+        apart = f" by up to {one.largest_difference:g}" if one.largest_difference else ""
+        if not one.matches:
+            return f"DIFFERS from plain runs{apart}"
+        return f"as plain runs, apart{apart}" if apart else "equal to plain runs"
     if one.valid is None:
         return "no verdict"
     return "valid" if one.valid else "INVALID" + (f": {'; '.join(one.invalid_because)}" if one.invalid_because else "")

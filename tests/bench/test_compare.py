@@ -284,6 +284,10 @@ def test_scenarios_are_paired_and_invalid_ones_fail() -> None:
         ({"plan": BenchPlan(batches=(1,), threads=1)}, "threads: 2 in A, 1 in B"),
         ({"plan": BenchPlan(batches=(1,), threads=2, rounds=30)}, "plan: rounds: 20 in A, 30 in B"),
         ({"isolated": True}, "processes: one for all variants in A, one for each variant in B"),
+        (
+            {"scenarios": (scenario("a", bound_ms=15.0, rate_per_s=50.0),)},
+            "bound of a, server: p99 within 15 ms in A, p99 within 15 ms, 50 arrivals/s in B",
+        ),
         ({"scenarios": (scenario("a", bound_ms=30.0),)}, "bound of a, server: p99 within 15 ms in A, p99 within 30 ms"),
     ],
 )

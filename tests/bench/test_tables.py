@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gantools.bench.latency import bench
+from gantools.bench.latency import bench, compare
 from gantools.bench.results import BenchReport
-from gantools.bench.tables import cold_rows, notes, scenario_rows, table_rows, tables
+from gantools.bench.tables import cold_rows, notes, scenario_rows, table_rows, tables, verdict_text
 from gantools.bench.target import BenchTarget
 from gantools.core.artifact import Artifact
 from gantools.runtime.session import Where
@@ -83,11 +83,13 @@ def test_a_sentence_under_the_table_has_one_number_for_all_its_rows() -> None:
     ]
 
 
-def test_a_comparison_belongs_to_the_calls_without_pauses() -> None:
-    paused = report(row("a", 1, 2.0), row("b", 1, 1.0), row("a", 1, 2.5, gap_ms=100.0), row("b", 1, 1.5, gap_ms=100.0))
-    cells = table_rows(paused)
+def test_a_comparison_is_of_calls_after_the_same_pauses() -> None:
+    rows = (row("a", 1, 2.0), row("b", 1, 1.0), row("a", 1, 2.5, gap_ms=100.0), row("b", 1, 1.5, gap_ms=100.0))
+    paused = report(*rows)
+    later = [compare(rows[2], rows[3]).model_copy(update={"gap_ms": 100.0})]
+    cells = table_rows(paused.model_copy(update={"comparisons": (*paused.comparisons, *later)}))
     assert [each["pause, ms"] for each in cells] == ["-", "-", "100", "100"]
-    assert [each["faster"] != "-" for each in cells] == [False, True, False, False]
+    assert [each["faster"].partition("x")[0] for each in cells] == ["-", "2.00", "-", "1.67"]
 
 
 def test_cold_start_has_one_row_a_variant_and_shares_of_it_without_a_process_of_its_own() -> None:
@@ -100,7 +102,7 @@ def test_cold_start_has_one_row_a_variant_and_shares_of_it_without_a_process_of_
 
 def test_scenarios_say_what_loadgen_said() -> None:
     given = (
-        scenario("a", "server", bound_ms=15.0),
+        scenario("a", "server", bound_ms=15.0, rate_per_s=120.0),
         scenario("a", "single-stream", count=50),
         scenario("a", "offline", 900.0, 1, valid=False, invalid_because=("Min duration satisfied : NO",)),
         scenario("a", "offline", mode="accuracy", valid=None, matches=False),
@@ -111,6 +113,10 @@ def test_scenarios_say_what_loadgen_said() -> None:
     assert (rows[1]["p90, ms"], rows[1]["p99, ms"]) == ("+50 calls", "+950 calls")
     assert (rows[2]["p50, ms"], rows[2]["verdict"]) == ("-", "INVALID: Min duration satisfied : NO")
     assert (rows[3]["scenario"], rows[3]["verdict"]) == ("offline, accuracy", "DIFFERS from plain runs")
+    near = scenario("a", "offline", mode="accuracy", valid=None, matches=True, largest_difference=1.0)
+    assert verdict_text(near) == "as plain runs, apart by up to 1"
+    assert verdict_text(near.model_copy(update={"matches": None})) == "not compared"
+    assert (rows[0]["arrivals/s"], rows[1]["arrivals/s"]) == ("120", "-")
     assert (rows[4]["p50, ms"], rows[4]["verdict"]) == ("-", "failed: it broke.")
 
 
