@@ -84,8 +84,8 @@ def server_plot(results: Sequence[ScenarioResult], styles: Mapping[str, int]) ->
         for one in series
     )
     read = (
-        "Queries arrive at random moments, whether or not earlier ones are answered. A full mark kept the bound, an "
-        "outline missed it. Where a line turns upwards, queries wait for one another."
+        "Queries arrive at random moments, whether or not earlier ones are answered. A full mark kept the bound for "
+        "certain, an outline did not. Where a line turns upwards, queries wait for one another."
     )
     return chart("Server: latency against rate", said, series, x, y, guides=guides, read=read)
 
@@ -132,7 +132,8 @@ def roofline_plot(rows: Sequence[BenchRow], ceilings: Mapping[str, Any] | None, 
     )
     read = (
         "Level lines are the arithmetic that this machine was measured to reach in each precision, slanted ones what "
-        "its memory was measured to deliver. A mark lies below both; how far below its own is what is left to gain. "
+        "its memory was measured to deliver. How far a mark lies below its own is what is left to gain; above it lies only "
+        "what saves products, or what was measured while the machine was slow. "
         "Numbers beside marks are batch sizes."
     )
     x = Axis("multiply-adds for each byte that has to be moved", across)
