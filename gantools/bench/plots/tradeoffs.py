@@ -132,9 +132,9 @@ def roofline_plot(rows: Sequence[BenchRow], ceilings: Mapping[str, Any] | None, 
     )
     read = (
         "Level lines are the arithmetic that this machine was measured to reach in each precision, slanted ones what "
-        "its memory was measured to deliver. How far a mark lies below its own is what is left to gain; above it lies only "
-        "what saves products, or what was measured while the machine was slow. "
-        "Numbers beside marks are batch sizes."
+        "its memory was measured to deliver. How far a mark lies below its own is what is left to gain; above it lies "
+        "only what saves products, or a machine that was slow when its rates were measured. Numbers beside marks are "
+        "batch sizes."
     )
     x = Axis("multiply-adds for each byte that has to be moved", across)
     y = Axis("billion multiply-adds/s", upright)
