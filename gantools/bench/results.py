@@ -295,6 +295,11 @@ class BenchReport(Frozen):
         return self.model_dump_json(by_alias=True, indent=indent)
 
     @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of what ``to_json`` writes, for whoever reads reports with another program."""
+        return cls.model_json_schema(by_alias=True, mode="serialization")
+
+    @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """What ``to_json`` wrote. Raises pydantic's ValidationError."""
         return cls.model_validate_json(text)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gantools.cli.bench_compare import compare_command, schema_command
+from gantools.cli.bench_results import check_outputs, show_report, write_outputs
+from gantools.cli.default_command import DefaultCommandGroup
 from gantools.cli.options import Device, Json, Threads, parse_ints
-from gantools.cli.output import show_table, watching
+from gantools.cli.output import watching
 
 if TYPE_CHECKING:
     from gantools.bench.target import BenchTarget
@@ -33,7 +36,10 @@ def command(
         float, typer.Option(min=0.01, help="Most seconds of measuring a variant at a batch size.")
     ] = 10.0,
     calls: Annotated[int, typer.Option(min=1, help="Calls to record if the seconds allow; 1000 support a p99.")] = 1000,
-    out: Annotated[Path | None, typer.Option(help="Also write a self-contained HTML report.")] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(help="Also write a report: .html (self-contained), .md or .json by its name; repeatable."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure sampling latency of artifacts.
@@ -41,11 +47,12 @@ def command(
     They are warmed up and run interleaved. Every value is kept; a percentile is stated where the count supports it.
     """
     from gantools.bench.latency import bench
-    from gantools.bench.report import precision_text, table_rows, write_report
+    from gantools.bench.tables import precision_text
     from gantools.core.artifact import load_artifact
     from gantools.core.errors import PrecisionError
     from gantools.timing.measure import BenchPlan
 
+    check_outputs(out or ())
     opened = {str(path): load_artifact(path) for path in artifacts}
     targets = _targets(opened, device, sample=sample)
     if checkpoint is not None:
@@ -53,15 +60,11 @@ def command(
     plan = BenchPlan(batches=tuple(parse_ints(batch, "--batch")), max_seconds=seconds, min_calls=calls, threads=threads)
     with watching() as watch:
         report = bench(targets, plan, watch)
-    if out is not None:
-        write_report(out, title="Sampling latency", bench=report)
+    write_outputs(out or (), "Sampling latency", report)
     if json:
         typer.echo(report.to_json(indent=2))
     else:
-        rows = table_rows(report)
-        show_table("", list(rows[0]), [list(row.values()) for row in rows])
-        for warning in report.load.warnings:
-            typer.echo(f"warning: {warning}")
+        show_report(report)
     if deviating := dict.fromkeys(f"{row.name}: {precision_text(row)}" for row in report.deviating):
         raise PrecisionError("not computed in the precision that was asked for:\n  " + "\n  ".join(deviating))
     if not any(row.ok for row in report.rows):
@@ -91,3 +94,9 @@ def _targets(opened: dict[str, Artifact], device: str | None, *, sample: bool) -
         BenchTarget(f"{name} (sample)", artifact, where=Where(device=device), span="sample")
         for name, artifact in opened.items()
     ]
+
+
+app = typer.Typer(cls=DefaultCommandGroup, help=command.__doc__)
+app.command(DefaultCommandGroup.DEFAULT, hidden=True)(command)
+app.command("compare")(compare_command)
+app.command("schema")(schema_command)

@@ -27,23 +27,53 @@ def say(text: str) -> None:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout. Piped, it keeps the width its columns need."""
+    """A table on stdout. Piped, it keeps the width its columns need.
+
+    Where a terminal is too narrow for it, its frame goes, and an interval stands below its value.
+    """
     from rich.console import Console
 
     width = None if Console().is_terminal else 200
-    Console(markup=False, highlight=False, width=width).print(_table(columns, rows, title))
+    console = Console(markup=False, highlight=False, width=width)
+    table = _table(columns, rows, title)
+    wanted = console.measure(table, options=console.options.update(max_width=10_000)).maximum
+    if console.is_terminal and wanted > console.width:
+        below = [[cell.replace(" [", "\n[") for cell in row] for row in rows]
+        table = _table(columns, below, title, width=console.width)
+    console.print(table)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> Table:
+def _table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", *, width: int | None = None
+) -> Table:
+    """A table; with a width it has no frame, and cells are broken between words before they are broken within."""
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title or None, title_justify="left", title_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    widths: list[int | None] = [None] * len(columns)
+    if width is not None:
+        table.box, table.show_edge, table.padding = box.SIMPLE_HEAD, False, (0, 0)
+        widths = [*_fitted([list(each) for each in zip(columns, *rows, strict=True)], width)]
+    for column, wide in zip(columns, widths, strict=True):
+        table.add_column(column, overflow="fold", width=wide)
     for row in rows:
         table.add_row(*map(Text, row))  # as it is: names and reasons may have brackets
     return table
+
+
+def _fitted(columns: Sequence[Sequence[str]], width: int) -> list[int]:
+    """A width for each column of cells, with one character between them: whole words if they fit, then whole lines."""
+    words = [max(len(word) for cell in cells for word in [*cell.split(), "-"]) for cells in columns]
+    lines = [max(len(line) for cell in cells for line in [*cell.splitlines(), "-"]) for cells in columns]
+    room = width - len(columns) + 1
+    most = next((most for most in range(max(words), 1, -1) if sum(min(one, most) for one in words) <= room), 1)
+    found = [min(one, most) for one in words]
+    for index in sorted(range(len(columns)), key=lambda index: lines[index] - found[index]):
+        more = min(lines[index] - found[index], room - sum(found))
+        found[index] += max(0, more)
+    return found
 
 
 def show_pairs(title: str, pairs: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@
     +-- ParityError               4   outputs differ from the source by more than the precision explains
     +-- PrecisionError            4   a graph was not computed in the precision that was asked for
     +-- QualityError              4   a metric moved by more than its budget
+    +-- RegressionError           4   a benchmark became worse than a gate allows
 
 The number is the process exit code. Any other exception is a bug and keeps its traceback.
 """
@@ -95,5 +96,11 @@ class PrecisionError(GantoolsError):
 
 class QualityError(GantoolsError):
     """A quality metric moved by more than its budget."""
+
+    exit_code = 4
+
+
+class RegressionError(GantoolsError):
+    """A figure of a benchmark became worse than a gate allows, or could not be judged."""
 
     exit_code = 4

@@ -7,7 +7,10 @@ import pytest
 
 from gantools.bench.latency import bench
 from gantools.bench.plots import curve_plot, digits
-from gantools.bench.report import Grid, table_rows, write_report
+from gantools.bench.plots.scale import Scale
+from gantools.bench.plots.tradeoffs import front, pareto_plot, roofline_plot
+from gantools.bench.quality import higher_is_better
+from gantools.bench.report import Grid, write_report
 from gantools.bench.results import BenchReport
 from gantools.bench.target import BenchTarget
 from gantools.core.artifact import Artifact
@@ -16,6 +19,8 @@ from gantools.runtime.session import Where
 from gantools.timing.measure import BenchPlan
 from gantools.verify.attest import Attestation
 from gantools.verify.report import GraphReport, VerifyReport
+from tests.bench.synthetic import CEILINGS, card, everything, full_row, row
+from tests.bench.synthetic import report as report_of
 from tests.fakes import FakeClock
 
 NASTY = "<script>alert('x')</script> & \"co\" $title"
@@ -125,8 +130,8 @@ def test_what_comes_from_outside_is_text_and_never_markup(page: Page) -> None:
 def test_the_report_can_be_read_without_seeing_it(page: Page) -> None:
     assert page.named("html")[0]["lang"] == "en"
     assert [image["alt"] for image in page.named("img")] == [NASTY]
-    drawings = page.named("svg")
-    assert len(drawings) == 4 + 1
+    drawings = [drawing for drawing in page.named("svg") if drawing.get("aria-hidden") != "true"]
+    assert len(drawings) == 4 + 2 + 3 + 1
     assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in drawings)
     heads = page.named("th")
     assert len(heads) > 20
@@ -149,16 +154,113 @@ def test_a_report_of_nothing_has_no_sections(tmp_path: Path) -> None:
     assert "Empty" in page.words
 
 
-def test_table_rows_all_have_the_same_columns(report: BenchReport) -> None:
-    rows = table_rows(report)
-    assert len(rows) == 6
-    assert {tuple(row) for row in rows} == {tuple(rows[0])}
-    slow, fast, failed = rows[:3]
-    assert (slow["p50, ms"], slow["p99, ms"], slow["faster"]) == ("20.0", "+760 calls", "-")
-    assert (fast["p50, ms"], fast["p99, ms"], fast["faster"]) == ("0.500", "0.500", "40.00x [40.00, 40.00]")
-    assert (slow["precision"], fast["precision"], failed["precision"]) == ("fp32", "fp32, computed bf16", "-")
-    assert failed["status"].startswith("failed: ")
-    assert failed["p50, ms"] == "-"
+@pytest.fixture
+def whole(tmp_path: Path) -> Page:
+    write_report(tmp_path / "whole.html", title="Everything", bench=everything())
+    return Page((tmp_path / "whole.html").read_text())
+
+
+def test_every_plot_says_what_it_shows_and_how_it_is_read(whole: Page) -> None:
+    assert whole.open == []
+    titles = (
+        *(f"All calls at batch {batch}" for batch in (1, 4, 16, 64)),
+        "Latency against batch size",
+        "Rate against batch size",
+        "Latency against rate, closed loop",
+        "Quality against latency at batch 1",
+        "Roofline",
+        "Server: latency against rate",
+        "Queries of single-stream",
+        "Queries of server",
+        "Cold start",
+        "Memory of the process",
+    )
+    for title in titles:
+        assert title in whole.words
+    figures = [attributes for attributes in whole.named("figure") if attributes.get("class") == "chart"]
+    assert len(figures) == len(titles) == len(whole.named("figcaption"))
+    drawn = [each for each in whole.named("svg") if each.get("class") == "drawing"]
+    assert len(drawn) == len(titles) - 2
+    assert all(each["aria-label"] for each in drawn)
+    bars = [each["aria-label"] for each in whole.named("div") if each.get("class") == "plot bar"]
+    assert bars[0] == (
+        "art/digits: 323 ms: Python 40.0 ms, imports 180 ms, opening the graph 91.0 ms, first call 12.0 ms"
+    )
+
+
+def test_a_planted_stall_is_drawn_to_the_slowest_call_and_counted(whole: Page) -> None:
+    (of_batch_1,) = [
+        each["aria-label"]
+        for each in whole.named("svg")
+        if each.get("class") == "drawing"
+        and "torch eager: 1000 calls" in each["aria-label"]
+        and "84.0" in each["aria-label"]
+    ]
+    assert "art/digits: 1000 calls from" in of_batch_1
+    assert "[1] 4 calls took more than 20 times the median." in whole.words
+
+
+def test_variants_differ_by_more_than_colour(tmp_path: Path) -> None:
+    from gantools.bench.plots.chart import COLOURS, DASHES, SHAPES
+
+    looks = {(style % COLOURS, style % len(DASHES), style % len(SHAPES)) for style in range(30)}
+    assert len(looks) == 30
+    assert len({(style % len(DASHES), style % len(SHAPES)) for style in range(30)}) == 30
+
+
+def test_the_page_says_who_made_it_and_how(whole: Page) -> None:
+    for text in ("gantools bench art/a art/b --batch 1,16", "one for each variant", "Some CPU", "2 for each variant"):
+        assert text in whole.words
+    assert "INVALID: Min duration satisfied : NO; Min queries satisfied : Yes" in whole.words
+    assert "equal to plain runs" in whole.words
+
+
+def test_a_report_of_which_little_is_known_is_a_page_too(tmp_path: Path) -> None:
+    poor = report_of(row("a", count=5), row("b", count=5, roofline=full_row("b", 1, 1.0).roofline))
+    write_report(tmp_path / "poor.html", title="Poor", bench=poor)
+    page = Page((tmp_path / "poor.html").read_text())
+    assert "+15 calls" in page.words
+    for absent in ("Roofline", "Scenarios", "Cold start", "Batch sizes", "Commands "):
+        assert absent not in page.words
+    failed = report_of(row("a", values_ms=[1.0], status="failed: it broke.", p50_ms=None))
+    write_report(tmp_path / "failed.html", title="Failed", bench=failed)
+    assert "Nothing was measured." in (tmp_path / "failed.html").read_text()
+
+
+@pytest.mark.parametrize("ceilings", [None, {}, {"multiply_adds_per_s": 3, "bytes_per_s": {"x": 1}}, {"other": {}}])
+def test_ceilings_of_another_shape_cost_the_roofline_and_nothing_else(ceilings: dict[str, object] | None) -> None:
+    rows = [full_row("a", 1, 1.0)]
+    assert roofline_plot(rows, ceilings, {"a": 0}) == ""
+    drawn = roofline_plot(rows, CEILINGS, {"a": 0})
+    assert "fp32: 80.0" in drawn
+    assert "256 MiB: 12.0 GB/s" in drawn
+    assert "a at batch 1: 2.00 billion multiply-adds/s, 1.32 a byte" in drawn
+
+
+def test_the_front_has_what_nothing_else_beats_in_both() -> None:
+    assert front([(1.0, 5.0), (2.0, 3.0), (3.0, 4.0), (4.0, 1.0), (1.0, 5.0)]) == [0, 1, 3, 4]
+
+
+def test_more_is_better_of_coverage_and_less_of_distances_and_losses() -> None:
+    assert higher_is_better("coverage-digits-cnn")
+    assert not higher_is_better("kid-digits-cnn")
+    assert not higher_is_better("loss of coverage")
+    rows = [
+        row("fast", 1, 1.0, quality=(card(0.5, "coverage-digits-cnn"),)),
+        row("good", 1, 2.0, quality=(card(0.9, "coverage-digits-cnn"),)),
+        row("neither", 1, 3.0, quality=(card(0.7, "coverage-digits-cnn"),)),
+    ]
+    drawn = pareto_plot(1, rows, {"fast": 0, "good": 1, "neither": 2})
+    assert "fast (on the front)" in drawn
+    assert "good (on the front)" in drawn
+    assert "neither (on the front)" not in drawn
+
+
+def test_axes_are_marked_at_round_values() -> None:
+    assert [text for _, text in Scale.over([0.3, 40.0], logarithmic=True).ticks()] == ["0.3", "1", "3", "10", "30"]
+    assert [text for _, text in Scale.over([0.0, 0.004]).ticks()] == ["0", "0.001", "0.002", "0.003", "0.004"]
+    assert len(Scale.over([1.0, 1.001], logarithmic=True).ticks()) >= 3
+    assert len(Scale.over([], logarithmic=True).ticks()) >= 2
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gantools.cli.output import watching
+from gantools.cli.output import show_table, watching
 from gantools.core.events import Note, Progress, Standing
 
 BEFORE = Standing(("candidate", "so far"), (("openvino-int8 [fast]", "being made and judged"),))
@@ -38,3 +38,32 @@ def test_a_pipe_gets_the_notes_alone(monkeypatch: pytest.MonkeyPatch, capsys: py
         monkeypatch.delenv(name, raising=False)
     watched()
     assert capsys.readouterr() == ("", "it is [bold] out\n")
+
+
+ROWS = [
+    ["art/digits", "0.998 [0.990, 1.01]", "62% arithmetic"],
+    ["art/digits-ov", "0.420 [0.416, 0.424]", "20% memory"],
+]
+
+
+def shown(columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    show_table("", ["variant", "p50, ms", "of limit"], ROWS)
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_table_that_is_too_wide_breaks_before_intervals_and_within_no_figure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide, narrow = shown(80, monkeypatch, capsys), shown(46, monkeypatch, capsys)
+    assert any("0.998 [0.990, 1.01]" in line for line in wide)
+    assert not any("0.998 [0.990, 1.01]" in line for line in narrow)
+    for whole in ("art/digits-ov", "[0.416, 0.424]", "0.420", "arithmetic"):
+        assert any(whole in line for line in narrow)
+    narrower = shown(33, monkeypatch, capsys)
+    for whole in ("art/digits-ov", "[0.416,", "0.424]", "arithmetic"):
+        assert any(whole in line for line in narrower)
+    every = "".join(shown(20, monkeypatch, capsys))
+    assert all(part in every for part in ("0.42", "arit", "p50,", "of"))

@@ -1,7 +1,4 @@
-"""Plots of the report as inline SVG inside HTML: they stretch to any width, follow dark mode, and need no script.
-
-Text stays HTML, because text inside a stretched drawing would shrink with it. Not a plotting library.
-"""
+"""A strip of marks for each variant, and the curves of a training."""
 
 from __future__ import annotations
 
@@ -11,17 +8,13 @@ from html import escape
 
 import numpy as np
 
+from gantools.bench.figures import digits
 from gantools.bench.results import BenchRow
+from gantools.bench.tables import label
 from gantools.timing.stats import nearest_rank
 
 _MOST_MARKS = 400
 _WIDE = 3.0  # a wider range than this is drawn with a logarithmic axis
-
-
-def digits(value: float) -> str:
-    """Three significant digits, never in powers of ten: 0.0831, 1.20, 28.4, 1,043."""
-    decimals = 2 - math.floor(math.log10(abs(value))) if value else 2
-    return f"{value:,.{max(0, decimals)}f}"
 
 
 def latency_plot(rows: Sequence[BenchRow]) -> str:
@@ -32,12 +25,12 @@ def latency_plot(rows: Sequence[BenchRow]) -> str:
     measured = [row for row in rows if row.ok and row.values_ms]
     if not measured:
         return '<p class="soft">Nothing was measured.</p>'
-    values = {row.name: np.array(row.values_ms) for row in measured}
+    values = {label(row): np.array(row.values_ms) for row in measured}
     low = min(float(each.min()) for each in values.values())
     high = max(max(nearest_rank(each, 99) for each in values.values()), low * 1.05)
     scale = _Scale(low, high)
     axis = "".join(f'<span style="left:{scale(tick):.2f}%">{digits(tick)} ms</span>' for tick in scale.ticks())
-    strips = "".join(_strip(row, values[row.name], scale) for row in measured)
+    strips = "".join(_strip(label(row), values[label(row)], scale) for row in measured)
     end = f'<div class="strip axis-row"><span class="name"></span><div class="plot axis">{axis}</div>'
     return f'{strips}{end}<span class="value"></span></div>'
 
@@ -62,7 +55,7 @@ class _Scale:
         return [self.low + (self.high - self.low) * step / 4 for step in range(5)]
 
 
-def _strip(row: BenchRow, values: np.ndarray, scale: _Scale) -> str:
+def _strip(name: str, values: np.ndarray, scale: _Scale) -> str:
     inside = np.sort(values[values <= scale.high])
     picked = inside if len(inside) <= _MOST_MARKS else inside[np.linspace(0, len(inside) - 1, _MOST_MARKS).astype(int)]
     marks = "".join(f"M{scale(float(value)):.2f} 3V22" for value in picked)
@@ -70,11 +63,11 @@ def _strip(row: BenchRow, values: np.ndarray, scale: _Scale) -> str:
     beyond = len(values) - len(inside)
     note = f"{beyond} of {len(values)} calls lie beyond, the slowest at {digits(values.max())} ms" if beyond else ""
     said = (
-        f"{row.name}: median {digits(nearest_rank(values, 50))} ms, middle half "
+        f"{name}: median {digits(nearest_rank(values, 50))} ms, middle half "
         f"{digits(nearest_rank(values, 25))} to {digits(nearest_rank(values, 75))} ms, {len(values)} calls"
     )
     return (
-        f'<div class="strip"><span class="name">{escape(row.name)}</span><div class="plot">'
+        f'<div class="strip"><span class="name">{escape(name)}</span><div class="plot">'
         f'<svg viewBox="0 0 100 40" preserveAspectRatio="none" role="img" aria-label="{escape(said)}">'
         f'<rect class="box" x="{left:.2f}" y="26" width="{max(right - left, 0.3):.2f}" height="11"/>'
         f'<path class="marks" vector-effect="non-scaling-stroke" d="{marks}"/>'
