@@ -9,6 +9,7 @@ processes of one program differ by where their memory lies, and that counts as w
 from __future__ import annotations
 
 from contextlib import ExitStack
+from math import comb
 
 import numpy as np
 from pydantic import Field
@@ -26,6 +27,8 @@ SELF_TEST_PLAN = BenchPlan(
     batches=(1,), min_calls=800, max_seconds=4.0, rounds=80, lead_in_ms=5, max_warmup_seconds=1.0
 )
 PLANTED = 0.03
+FOUND = 0.9
+"""Share of the repeats in which a slowdown has to be found."""
 
 
 class SelfTest(Frozen):
@@ -57,6 +60,14 @@ class SelfTest(Frozen):
     def expected_alarms(self) -> float:
         """How many false alarms the intervals promise."""
         return self.repeats * (1 - CONFIDENCE)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there were no more false alarms than chance explains, and the slowdown was mostly found.
+
+        That many alarms or fewer have a probability of 99 % where each has that of the interval.
+        """
+        return self.false_alarms <= most_by_chance(self.repeats, 1 - CONFIDENCE) and self.found >= FOUND * self.repeats
 
     def to_json(self) -> str:
         """As one JSON document."""
@@ -104,6 +115,16 @@ def self_test(
         environment=environment(),
         load=watch.stop(),
     )
+
+
+def most_by_chance(repeats: int, probability: float, surely: float = 0.99) -> int:
+    """How many events of a probability there are at most in so many repeats, for all but 1 % of the time (binomial)."""
+    total = 0.0
+    for count in range(repeats + 1):
+        total += comb(repeats, count) * probability**count * (1 - probability) ** (repeats - count)
+        if total >= surely:
+            return count
+    return repeats
 
 
 def _once(target: BenchTarget | None, plan: BenchPlan, planted: float) -> list[np.ndarray]:

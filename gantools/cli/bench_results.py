@@ -12,6 +12,7 @@ from gantools.cli.output import show_table
 
 if TYPE_CHECKING:
     from gantools.bench.results import BenchReport
+    from gantools.bench.self_test import SelfTest
 
 SUFFIXES = (".html", ".md", ".json")
 
@@ -63,3 +64,16 @@ def show_report(report: BenchReport) -> None:
             typer.echo(note)
     for warning in report.load.warnings:
         typer.echo(f"warning: {warning}")
+
+
+def show_self_test(found: SelfTest) -> None:
+    """The two counts, with what they mean."""
+    typer.echo(
+        f"equal processes of {found.variant}: {found.false_alarms} of {found.repeats} times they were said to differ "
+        f"(the intervals promise {found.expected_alarms:.3g})"
+    )
+    typer.echo(f"a process slower by {found.planted:.0%}: found {found.found} of {found.repeats} times")
+    for warning in found.load.warnings:
+        typer.echo(f"warning: {warning}")
+    if not found.ok:
+        typer.echo("this machine is too restless to tell such differences; leave it alone, or give calls more time")

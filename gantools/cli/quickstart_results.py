@@ -12,7 +12,7 @@ from gantools.bench.latency import bench
 from gantools.bench.report import Grid, precision_text, write_report
 from gantools.bench.results import BenchReport
 from gantools.bench.target import BenchTarget
-from gantools.cli.bench import checkpoint_targets
+from gantools.cli.bench_targets import checkpoint_targets
 from gantools.core.artifact import Artifact
 from gantools.core.atomic import write_atomic
 from gantools.core.events import Note, OnEvent

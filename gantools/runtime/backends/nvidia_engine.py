@@ -42,7 +42,7 @@ class EngineBackend:
         """Whether the library, a driver and the device are here."""
         try:
             library = self._library()
-            problem = device_problem(device, self.name) or unknown_gpu(library, device, self.name)
+            problem = device_problem(device, self.name) or unknown_gpu(library, device)
         except MissingDependencyError as err:
             return Availability(False, err.message, err.hint)
         return Availability(problem is None, f"{self.name} {library.__version__}: {problem or gpu_name(device)}")
@@ -243,7 +243,7 @@ def device_problem(device: str, extra: str) -> str | None:
     return None if _index(device) < count else f"there is no device '{device}' here, only {count} of them."
 
 
-def unknown_gpu(library: Any, device: str, name: str) -> str | None:
+def unknown_gpu(library: Any, device: str) -> str | None:
     """Why a library has no kernels for a GPU that is there, where it lists those it knows; None: it may have.
 
     TensorRT-RTX 1.7 knows no Hopper: what it compiles, even for any GPU, does not load there (tried on an H100).
