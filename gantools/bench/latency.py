@@ -19,15 +19,16 @@ import numpy as np
 
 from gantools.bench.ceilings import Ceilings
 from gantools.bench.partial import Partial
-from gantools.bench.results import SPANS, BenchReport, BenchRow, Comparison
+from gantools.bench.results import SPANS, BenchReport, BenchRow, ColdStart, Comparison
 from gantools.bench.roofline import of_artifact
 from gantools.bench.target import BenchTarget
 from gantools.bench.variant import Apart, Shared, Variant
 from gantools.core.errors import BackendError
 from gantools.core.events import Note, OnEvent, Progress, ignore
-from gantools.timing.conditions import Conditions, ConditionsWatch
+from gantools.timing.conditions import ConditionsWatch
 from gantools.timing.environment import LoadWatch, default_threads, environment
 from gantools.timing.measure import BenchPlan, Clock, Timings, measure, reason
+from gantools.timing.paired import ratio_over_launches
 from gantools.timing.stats import dispersion, drift, median_interval, outliers, percentile, ratio_of_medians
 from gantools.verify.attest import Attestation
 
@@ -85,16 +86,18 @@ def bench(
     missing = [cell for cell in cells if found[cell] is None]
     watch = LoadWatch()
     with ExitStack() as stack:
-        opened = [_open(target, plan, clock, isolate, stack) for target in targets] if missing else []
+        shared = [_open(target, plan, clock, isolate, stack) for target in targets] if missing and not isolate else []
         for index, (gap_ms, batch) in enumerate(missing):
-            how = plan.model_copy(update={"gap_ms": gap_ms})
-            found[gap_ms, batch] = _measure(opened, batch, how, clock, _progress(on_event, index, len(missing)))
+            how = plan.model_copy(update={"gap_ms": gap_ms, "launches": plan.launches if isolate else 1})
+            tell = _progress(on_event, index * how.launches, len(missing) * how.launches)
+            cell = _Cell(batch, how, clock, [target.name for target in targets])
+            for launch in range(how.launches):
+                with ExitStack() as started:
+                    opened = shared or [_open(target, plan, clock, isolate, started) for target in targets]
+                    cell.measure(opened, partial(tell, launch))
+                    if launch == how.launches - 1:
+                        found[gap_ms, batch] = [cell.row(one) for one in opened]
             unfinished.keep(gap_ms, batch, found[gap_ms, batch] or [])
-        attested = {one.target.name: _attested(one) for one in opened}
-    for cell in cells if opened else ():  # also those that were kept before anybody had asked
-        measured = found[cell] or []
-        found[cell] = [row.model_copy(update={"attested": attested[row.name]}) for row in measured]
-        unfinished.keep(*cell, found[cell] or [])
     rows = [row for cell in cells for row in found[cell] or []]
     if ceilings is not None:
         rows = list(map(partial(_with_roofline, {target.name: target for target in targets}, ceilings), rows))
@@ -124,37 +127,89 @@ def _open(target: BenchTarget, plan: BenchPlan, clock: Clock, isolate: bool, sta
     return _Opened(target, variant)
 
 
-def _measure(
-    opened: Sequence[_Opened], batch: int, plan: BenchPlan, clock: Clock, on_round: Callable[[int, int], None]
-) -> list[BenchRow]:
-    """All variants at one batch size and one gap."""
-    runners: dict[str, Any] = {}
-    timings: dict[str, Timings] = {}
-    for one in opened:
-        name = one.target.name
-        try:
-            if one.variant is not None:
-                runners[name] = one.variant.runner(batch)
-            else:
-                timings[name] = Timings(failure=one.failure)
-        except Exception as err:  # such as a span that its device does not have
-            timings[name] = Timings(failure=reason(err))
-    devices = [one.variant.device for one in opened if one.variant is not None]
-    watch = ConditionsWatch(next((device for device in devices if device != "cpu"), "cpu"))
+class _Cell:
+    """All variants at one batch size and one gap, over all launches."""
 
-    def tell(done: int, total: int) -> None:
-        watch.look()
-        on_round(done, total)
+    def __init__(self, batch: int, plan: BenchPlan, clock: Clock, names: Sequence[str]) -> None:
+        self._batch, self._plan, self._clock = batch, plan, clock
+        self._launches: dict[str, list[Timings]] = {name: [] for name in names}
+        self._colds: dict[str, list[ColdStart]] = {name: [] for name in names}
+        self._flags: dict[str, None] = {}
 
-    timings |= measure(runners, plan, clock=clock, on_round=tell)
-    conditions = watch.stop()
-    return [_row(one, batch, plan, timings[one.target.name], conditions) for one in opened]
+    def measure(self, opened: Sequence[_Opened], on_round: Callable[[int, int], None]) -> None:
+        """One launch: warm up and record."""
+        runners: dict[str, Any] = {}
+        timings: dict[str, Timings] = {}
+        for one in opened:
+            name, before = one.target.name, self._launches[one.target.name]
+            try:
+                if before and before[0].failure is not None:
+                    timings[name] = before[0]
+                elif one.variant is None:
+                    timings[name] = Timings(failure=one.failure)
+                else:
+                    runners[name] = one.variant.runner(self._batch)
+            except Exception as err:  # such as a span that its device does not have
+                timings[name] = Timings(failure=reason(err))
+        devices = [one.variant.device for one in opened if one.variant is not None]
+        watch = ConditionsWatch(next((device for device in devices if device != "cpu"), "cpu"))
+
+        def tell(done: int, total: int) -> None:
+            watch.look()
+            on_round(done, total)
+
+        firsts = {name: self._launches[name][0] for name in runners if self._launches[name]}
+        timings |= measure(runners, self._plan, clock=self._clock, on_round=tell, like=firsts or None)
+        self._flags |= dict.fromkeys(watch.stop().flags)
+        for one in opened:
+            timing = timings[one.target.name]
+            self._launches[one.target.name].append(timing)
+            if one.variant is not None and timing.failure is None:
+                cold = one.variant.cold(timing.first_call_ms or 0.0)
+                self._colds[one.target.name] += [cold] if cold is not None else []
+
+    def row(self, one: _Opened) -> BenchRow:
+        """Of a variant, while the processes of the last launch are there."""
+        name, variant, plan = one.target.name, one.variant, self._plan
+        launches = self._launches[name]
+        known = _known(one, self._batch, plan, launches[0])
+        failure = next((timing.failure for timing in launches if timing.failure is not None), None)
+        if failure is not None or variant is None:
+            return BenchRow(**known, attested=_attested(one), status=f"failed: {failure or one.failure}")
+        values = np.array([value for timing in launches for value in timing.values_ms])
+        rounds = values.reshape(-1, launches[0].block)
+        p50, p90, p99 = (percentile(values, percent) for percent in (50, 90, 99))
+        flags = list(self._flags)
+        if (moved := drift(rounds)) is not None and abs(moved) > DRIFT_LIMIT:
+            flags.append(f"the latency of '{name}' changed by {moved:+.0%} from the first rounds to the last.")
+        colds = sorted(self._colds[name], key=lambda cold: cold.total_ms)
+        return BenchRow(
+            **known,
+            values_ms=tuple(values.tolist()),
+            block=launches[0].block,
+            launches=len(launches),
+            count=len(values),
+            p50_ms=p50,
+            p50_interval_ms=median_interval(rounds) if p50 is not None else None,
+            p90_ms=p90,
+            p99_ms=p99,
+            outliers=outliers(values),
+            spread=dispersion(values),
+            samples_per_s=self._batch / p50 * 1000 if p50 else None,
+            steady=all(timing.steady for timing in launches),
+            cold=colds[len(colds) // 2] if colds else None,
+            memory=variant.memory(),
+            energy=variant.energy(self._batch, ENERGY_SECONDS),
+            attested=_attested(one),
+            flags=tuple(flags),
+        )
 
 
-def _row(one: _Opened, batch: int, plan: BenchPlan, timing: Timings, conditions: Conditions) -> BenchRow:
+def _known(one: _Opened, batch: int, plan: BenchPlan, first: Timings) -> dict[str, Any]:
+    """What a row says in any case."""
     target, variant = one.target, one.variant
     manifest = target.artifact.manifest
-    known: dict[str, Any] = {
+    return {
         "name": target.name,
         "span": target.span,
         "artifact": None if target.checkpoint else target.artifact.digest,
@@ -164,39 +219,13 @@ def _row(one: _Opened, batch: int, plan: BenchPlan, timing: Timings, conditions:
         "batch": batch,
         "gap_ms": plan.gap_ms,
         "asked": variant and variant.asked,
-        "warmup_calls": timing.warmup_calls,
-        "first_call_ms": timing.first_call_ms,
+        "warmup_calls": first.warmup_calls,
+        "first_call_ms": first.first_call_ms,
         "load_ms": variant and variant.load_ms,
         "build_seconds": None if target.checkpoint else target.entry[1].build_seconds,
         "quality": () if target.checkpoint else manifest.quality,
         "losses": () if target.checkpoint else manifest.steps[-1].losses if manifest.steps else (),
     }
-    if timing.failure is not None or variant is None:
-        return BenchRow(**known, status=f"failed: {timing.failure}")
-    values = np.array(timing.values_ms)
-    rounds = values.reshape(-1, timing.block)
-    p50, p90, p99 = (percentile(values, percent) for percent in (50, 90, 99))
-    flags = list(conditions.flags)
-    if (moved := drift(rounds)) is not None and abs(moved) > DRIFT_LIMIT:
-        flags.append(f"the latency of '{target.name}' changed by {moved:+.0%} from the first rounds to the last.")
-    return BenchRow(
-        **known,
-        values_ms=tuple(timing.values_ms),
-        block=timing.block,
-        count=len(values),
-        p50_ms=p50,
-        p50_interval_ms=median_interval(rounds) if p50 is not None else None,
-        p90_ms=p90,
-        p99_ms=p99,
-        outliers=outliers(values),
-        spread=dispersion(values),
-        samples_per_s=batch / p50 * 1000 if p50 else None,
-        steady=timing.steady,
-        cold=variant.cold(timing.first_call_ms or 0.0),
-        memory=variant.memory(),
-        energy=variant.energy(batch, ENERGY_SECONDS),
-        flags=tuple(flags),
-    )
 
 
 def _attested(one: _Opened) -> Attestation | None:
@@ -229,18 +258,19 @@ def _comparisons(rows: Sequence[BenchRow]) -> list[Comparison]:
 
 def compare(baseline: BenchRow, other: BenchRow) -> Comparison:
     """How many times faster ``other`` is. Both rows are of one report, so that their rounds are the same rounds."""
-    first, second = (np.reshape(row.values_ms, (-1, row.block)) for row in (baseline, other))
+    first, second = (np.reshape(row.values_ms, (row.launches, -1, row.block)) for row in (baseline, other))
+    several = baseline.launches > 1
     return Comparison(
         baseline=baseline.name,
         name=other.name,
         batch=other.batch,
         gap_ms=other.gap_ms,
-        faster=ratio_of_medians(first, second),
+        faster=ratio_over_launches(first, second) if several else ratio_of_medians(first[0], second[0]),
     )
 
 
-def _progress(on_event: OnEvent, index: int, count: int) -> Callable[[int, int], None]:
-    def tell(done: int, total: int) -> None:
-        on_event(Progress("bench", index * total + done, count * total, "rounds"))
+def _progress(on_event: OnEvent, before: int, launches: int) -> Callable[[int, int, int], None]:
+    def tell(launch: int, done: int, total: int) -> None:
+        on_event(Progress("bench", (before + launch) * total + done, launches * total, "rounds"))
 
     return tell

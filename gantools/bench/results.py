@@ -116,6 +116,7 @@ class BenchRow(Frozen):
         attested: Precision it is computed in, as the runtime tells; None where it does not tell.
         values_ms: Every recorded call, in order.
         block: Recorded calls in each round; value i belongs to round i // block.
+        launches: How often it was started; all launches have as many rounds.
         count: How many were recorded.
         p50_ms: Nearest-rank percentile; None where ``count`` is too small to state it, as for the next two.
         p50_interval_ms: Bootstrapped over rounds; None with too few of them.
@@ -128,7 +129,8 @@ class BenchRow(Frozen):
         first_call_ms: The first call at this batch size.
         load_ms: Opening the graph, with the import of its runtime if nothing had imported that before.
         build_seconds: What compiling the artifact's graph took when it was made; None where nothing was compiled.
-        cold: From nothing to the first sample; None where variants share a process.
+        cold: From nothing to the first sample, of the launch whose total is the median; None where variants share a
+            process.
         memory: None where variants share a process.
         energy: None where no meter is readable.
         roofline: None where the graph cannot be counted, or no rate of its precision was measured.
@@ -150,6 +152,7 @@ class BenchRow(Frozen):
     attested: Attestation | None = None
     values_ms: tuple[float, ...] = ()
     block: int = 1
+    launches: int = 1
     count: int = 0
     p50_ms: float | None = None
     p50_interval_ms: tuple[float, float] | None = None

@@ -2,12 +2,13 @@
 
 Two processes of the same variant are compared again and again (A/A): whenever the interval of their ratio leaves out 1,
 that is a false alarm. Beside them runs a third one whose every call is made slower by a known share: whenever the
-interval does not leave out 1 on the right side, the slowdown was missed. Every repeat starts its processes anew: two
-processes of one program differ by where their memory lies, and that counts as well.
+interval does not leave out 1 on the right side, the slowdown was missed. Every repeat starts its processes anew, as
+often as the plan has launches, like any other measurement whose interval is over launches.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from math import comb
 
@@ -20,13 +21,15 @@ from gantools.core.errors import BackendError
 from gantools.core.events import OnEvent, Progress, ignore
 from gantools.core.spec import Frozen
 from gantools.timing.environment import Environment, Load, LoadWatch, default_threads, environment
-from gantools.timing.measure import BenchPlan, measure
-from gantools.timing.stats import CONFIDENCE, Ratio, ratio_of_medians
+from gantools.timing.measure import BenchPlan, Timings, measure
+from gantools.timing.paired import ratio_over_launches
+from gantools.timing.stats import CONFIDENCE, Ratio
 
 SELF_TEST_PLAN = BenchPlan(
-    batches=(1,), min_calls=800, max_seconds=4.0, rounds=80, lead_in_ms=5, max_warmup_seconds=1.0
+    batches=(1,), min_calls=800, max_seconds=20.0, rounds=160, launches=16, lead_in_ms=5, max_warmup_seconds=0.1
 )
 PLANTED = 0.03
+_NAMES = ("first", "second", "slower")
 FOUND = 0.9
 """Share of the repeats in which a slowdown has to be found."""
 
@@ -99,8 +102,8 @@ def self_test(
     equal, slowed = [], []
     for repeat in range(repeats):
         first, second, slower = _once(target, plan.model_copy(update={"seed": repeat}), planted)
-        equal.append(ratio_of_medians(first, second))
-        slowed.append(ratio_of_medians(first, slower))
+        equal.append(ratio_over_launches(first, second))
+        slowed.append(ratio_over_launches(first, slower))
         on_event(Progress("self-test", repeat + 1, repeats, "repeats"))
     return SelfTest(
         schema=1,
@@ -128,15 +131,28 @@ def most_by_chance(repeats: int, probability: float, surely: float = 0.99) -> in
 
 
 def _once(target: BenchTarget | None, plan: BenchPlan, planted: float) -> list[np.ndarray]:
-    """Times in ms of two equal processes and a slower one: (rounds, calls a round) each."""
-    batch = plan.batches[0]
+    """Times in ms of two equal processes and a slower one: (launches, rounds, calls a round) each."""
+    launches: list[dict[str, Timings]] = []
+    for _ in range(plan.launches):
+        launches.append(_launched(target, plan, planted, launches[0] if launches else None))
+    return [
+        np.stack([np.reshape(timings[name].values_ms, (-1, timings[name].block)) for timings in launches])
+        for name in _NAMES
+    ]
+
+
+def _launched(
+    target: BenchTarget | None, plan: BenchPlan, planted: float, like: dict[str, Timings] | None
+) -> dict[str, Timings]:
+    """Start the three processes, together because nobody looks at how long that takes, and let them take turns."""
     with ExitStack() as stack:
-        workers = {
-            name: stack.enter_context(Worker(target, plan.threads or 1)) for name in ("first", "second", "slower")
-        }
+        with ThreadPoolExecutor(len(_NAMES)) as pool:
+            starting = [pool.submit(Worker, target, plan.threads or 1) for _ in _NAMES]
+        workers = {name: stack.enter_context(one.result()) for name, one in zip(_NAMES, starting, strict=True)}
         workers["slower"].ask("slow_down", share=planted)
-        timings = measure({name: WorkerRunner(worker, batch) for name, worker in workers.items()}, plan)
+        runners = {name: WorkerRunner(worker, plan.batches[0]) for name, worker in workers.items()}
+        timings = measure(runners, plan, like=like)
     for timing in timings.values():
         if timing.failure:
             raise BackendError(timing.failure)
-    return [np.reshape(one.values_ms, (-1, one.block)) for one in timings.values()]
+    return timings

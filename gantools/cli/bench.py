@@ -63,6 +63,10 @@ def command(
     together: Annotated[
         bool, typer.Option("--together", help="All in this process: quicker, but no cold start, memory or energy.")
     ] = False,
+    launches: Annotated[
+        int,
+        typer.Option(min=1, help="How often each variant is started; from 6 on, ratios have intervals over launches."),
+    ] = 6,
     resume: Annotated[
         Path | None, typer.Option(help="A file that keeps what is measured; started again, only the rest is measured.")
     ] = None,
@@ -96,7 +100,9 @@ def command(
         raise RecipeError("bench needs an artifact.", hint="gantools bench ART, or gantools bench --self-test")
     if checkpoint is not None:
         targets = [*checkpoint_targets(next(iter(opened.values())), checkpoint, compiled=compiled), *targets]
-    plan = BenchPlan(batches=batches, max_seconds=seconds, min_calls=calls, threads=threads)
+    plan = BenchPlan(
+        batches=batches, max_seconds=seconds, min_calls=calls, threads=threads, launches=1 if together else launches
+    )
     with watching() as watch:
         known = _ceilings(targets, threads, watch) if limits else None
         report = _measured(targets, plan, known, [0.0, *(idle_gap or ())], plans, resume, watch, isolate=not together)

@@ -34,6 +34,7 @@ class BenchPlan(Frozen):
             median needs. Warm-up and all lead-ins together are bounded by the same time each.
         threads: CPU threads of every variant; none: as many as there are physical cores to run on.
         rounds: Blocks over which the calls of a variant are spread.
+        launches: How often every variant is started, where it has a process of its own; its calls are spread over them.
         lead_in_calls: Least unrecorded calls at the start of a block.
         lead_in_ms: Least time of those calls. OpenVINO needs 40 ms after another runtime has run until it is as fast as
             alone (0.17 ms after 0.25 ms, tried on two cores), ONNX Runtime and PyTorch 2 ms.
@@ -51,6 +52,7 @@ class BenchPlan(Frozen):
     max_seconds: float = Field(default=10.0, gt=0)
     threads: int | None = Field(default=None, ge=1)
     rounds: int = Field(default=20, ge=1)
+    launches: int = Field(default=1, ge=1)
     lead_in_calls: int = Field(default=1, ge=0)
     lead_in_ms: float = Field(default=50.0, ge=0)
     gap_ms: float = Field(default=0.0, ge=0)
@@ -59,6 +61,10 @@ class BenchPlan(Frozen):
     steady_within: float = Field(default=0.05, gt=0)
     max_warmup_seconds: float = Field(default=5.0, gt=0)
     seed: int = 0
+
+
+_LEAST_ROUNDS = 10
+"""Of a launch, as far as the plan has them: fewer would leave the median over rounds to chance."""
 
 
 class WarmUp(NamedTuple):
@@ -122,6 +128,7 @@ def measure(
     *,
     clock: Clock = time.perf_counter_ns,
     on_round: Callable[[int, int], None] | None = None,
+    like: Mapping[str, Timings] | None = None,
 ) -> dict[str, Timings]:
     """Warm every function up, then record them round by round.
 
@@ -132,6 +139,7 @@ def measure(
         plan: How long and how carefully.
         clock: What time it is.
         on_round: Told how many rounds of how many are done.
+        like: Timings of a former launch, whose rounds and blocks are to be had again; none: what the plan allows.
     """
     runners = {name: CallRunner(call, clock) if callable(call) else call for name, call in calls.items()}
     timings = {name: Timings() for name in calls}
@@ -145,7 +153,7 @@ def measure(
             timings[name].first_call_ms, timings[name].warmup_calls, timings[name].steady, estimates_ms[name] = warm
     if not estimates_ms:
         return timings
-    rounds = _spread(estimates_ms, timings, plan)
+    rounds = _spread(estimates_ms, timings, plan) if like is None else _as_before(timings, like)
     order = list(estimates_ms)
     shuffle = random.Random(plan.seed).shuffle
     deadline = clock() + int(3 * plan.max_seconds * len(order) * 1e9)
@@ -217,13 +225,27 @@ class CallRunner:
         return (self._clock() - start) / 1e6
 
 
+def _as_before(timings: Mapping[str, Timings], like: Mapping[str, Timings]) -> int:
+    """Set every function's calls a round to those of a former launch; returns the number of its rounds."""
+    for name, timing in timings.items():
+        timing.block = like[name].block
+    return max(len(one.values_ms) // one.block for one in like.values())
+
+
 def _spread(estimates_ms: Mapping[str, float], timings: Mapping[str, Timings], plan: BenchPlan) -> int:
     """Set every function's calls a round; returns the number of rounds, the same for all, to compare round by round."""
     counts = {
-        name: min(plan.min_calls, max(needed(50), int(plan.max_seconds * 1000 / max(estimate + plan.gap_ms, 1e-6))))
+        name: min(
+            -(-plan.min_calls // plan.launches),
+            max(
+                -(-needed(50) // plan.launches),
+                int(plan.max_seconds / plan.launches * 1000 / max(estimate + plan.gap_ms, 1e-6)),
+            ),
+        )
         for name, estimate in estimates_ms.items()
     }
-    rounds = min(plan.rounds, *counts.values())
+    rounds = min(max(-(-plan.rounds // plan.launches), _LEAST_ROUNDS), plan.rounds, *counts.values())
     for name, count in counts.items():
-        timings[name].block = -(-count // rounds) if count == plan.min_calls else count // rounds
+        whole = count == -(-plan.min_calls // plan.launches)
+        timings[name].block = -(-count // rounds) if whole else count // rounds
     return rounds

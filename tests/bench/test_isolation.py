@@ -42,7 +42,7 @@ def test_each_variant_tells_of_its_own_start_and_memory(art: Artifact) -> None:
         assert row.memory is not None
         assert 0 < row.memory.host_before_bytes < row.memory.host_peak_bytes < 2**30
         assert row.memory.device_bytes is None
-        assert (row.cold is not None) == (row.batch == 1)  # a process starts once
+        assert row.cold is not None
     cold = report.row("ort", 1).cold
     assert cold is not None
     assert min(cold.python_ms, cold.import_ms, cold.load_ms, cold.first_call_ms) > 0
@@ -71,10 +71,10 @@ def test_a_crash_is_a_row_and_the_others_go_on(art: Artifact) -> None:
     targets = [BenchTarget("first", art), BenchTarget("second", art)]
     report = bench(targets, QUICK, kill, isolate=True)
     assert report.row("first", 1).ok
-    assert report.row("first", 4).ok
-    for batch in (1, 4):
-        assert report.row("second", batch).status.startswith("failed: its process was ended by SIGSEGV")
+    assert report.row("second", 1).status.startswith("failed: its process was ended by SIGSEGV")
     assert report.row("second", 1).attested is None
+    assert report.row("first", 4).ok
+    assert report.row("second", 4).ok  # every batch size has processes of its own
 
 
 def test_how_a_process_ended_is_told_with_its_last_words(art: Artifact) -> None:
@@ -93,6 +93,21 @@ def test_a_process_that_says_nothing_is_ended(art: Artifact) -> None:
         worker._patience_seconds = 0.2
         with pytest.raises(BackendError, match=r"^its process said nothing for 0\.2 s and was ended\.$"):
             worker.ask("block", batch=1, calls=1, lead_in_calls=0, lead_in_ms=60_000.0, gap_ms=0.0)
+
+
+def test_every_launch_is_a_new_process_and_counts_in_the_ratio(art: Artifact) -> None:
+    plan = QUICK.model_copy(update={"batches": (1,), "min_calls": 60, "launches": 6})
+    report = bench([BenchTarget("a", art), BenchTarget("b", art)], plan, isolate=True)
+    row = report.row("a", 1)
+    assert (row.launches, row.block, row.count) == (6, 1, 60)
+    (found,) = report.comparisons
+    assert (found.faster.launches, found.faster.rounds) == (6, 60)
+    assert found.faster.interval is not None
+    fewer = plan.model_copy(update={"launches": 2})
+    (found,) = bench([BenchTarget("a", art), BenchTarget("b", art)], fewer, isolate=True).comparisons
+    assert (found.faster.launches, found.faster.interval) == (2, None)
+    together = bench([BenchTarget("a", art), BenchTarget("b", art)], plan)
+    assert {row.launches for row in together.rows} == {1}
 
 
 def test_closing_twice_is_fine(art: Artifact) -> None:
@@ -153,7 +168,7 @@ def test_a_file_of_something_else_is_refused(art: Artifact, tmp_path: Path) -> N
 
 
 def test_a_large_slowdown_is_found(art: Artifact) -> None:
-    plan = BenchPlan(batches=(1,), min_calls=60, max_seconds=1.0, rounds=20, lead_in_ms=0, max_warmup_seconds=0.1)
+    plan = BenchPlan(batches=(1,), min_calls=60, max_seconds=1.0, rounds=60, launches=6, max_warmup_seconds=0.1)
     result = self_test(plan=plan, repeats=1, planted=2.0)
     assert (result.found, len(result.equal), result.variant) == (1, 1, "a matrix product")
     assert result.slowed[0].value == pytest.approx(1 / 3, rel=0.4)

@@ -15,8 +15,8 @@ from tests.fakes import FakeBackend, FakeClock
 
 PLAN = BenchPlan(min_calls=1000, max_seconds=5.0)
 ROW_KEYS = (
-    "name span artifact backend device threads batch gap_ms status asked attested values_ms block count p50_ms "
-    "p50_interval_ms p90_ms p99_ms outliers spread samples_per_s warmup_calls steady first_call_ms load_ms "
+    "name span artifact backend device threads batch gap_ms status asked attested values_ms block launches count "
+    "p50_ms p50_interval_ms p90_ms p99_ms outliers spread samples_per_s warmup_calls steady first_call_ms load_ms "
     "build_seconds cold memory energy roofline quality losses flags"
 )
 REPORT_KEYS = "schema plan spans environment ceilings load rows comparisons scenarios command isolated"
