@@ -6,6 +6,7 @@ Each has the size of its paper or of the file it comes as, and is trained for tw
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def made(name: str, folder: Path) -> tuple[Artifact, Path | None]:
     """The exported artifact of a family and the run it comes from, which a foreign file has not; made once."""
     out, run = folder / "art", None if name == FOREIGN else folder / "run"
     if not out.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # a training whose export did not come about
+        folder.mkdir(parents=True)
         if run is None:
             return _foreign(out), None
         _exported(MODELS[name], name, run, out)

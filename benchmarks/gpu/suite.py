@@ -164,7 +164,8 @@ def main() -> None:
         return
     given.work.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    names = [name for name in given.families.split(",") if name != FOREIGN or "GANTOOLS_DATA" in os.environ]
+    names = [name for name in given.families.split(",") if name in FAMILIES]
+    names = [name for name in names if name != FOREIGN or "GANTOOLS_DATA" in os.environ]
     known = environment().model_dump(mode="json", exclude={"git_commit", "libraries"})
     head = {"schema": 1, "benchmark": "gpu", "device": given.device, "machine": known}
     done = _done(given.out, head)

@@ -107,7 +107,7 @@ class _Timed:
 
 def changes_of_rows(before: BenchRow, after: BenchRow) -> tuple[Change, ...]:
     """Every figure of a row."""
-    one, other = (_Timed(row.values_ms, row.block, _stated(row)) for row in (before, after))
+    one, other = (_Timed(row.values_ms, _sampled(row), _stated(row)) for row in (before, after))
     timed = _percentiles(one, other)
     return (
         *timed,
@@ -133,6 +133,11 @@ def changes_of_scenarios(before: ScenarioResult, after: ScenarioResult) -> tuple
         for result in (before, after)
     )
     return (*_percentiles(one, other), rate)
+
+
+def _sampled(row: BenchRow) -> int:
+    """Calls that are drawn together: a launch, where there are enough of them to know what differs between launches."""
+    return row.count // row.launches if row.launches >= MIN_ROUNDS else row.block
 
 
 def _stated(found: BenchRow | ScenarioResult) -> dict[str, float | None]:

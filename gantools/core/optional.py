@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
+import gantools
 from gantools.core.errors import MissingDependencyError
 
 
@@ -39,10 +40,12 @@ def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
 
     Several distributions can give one module (``onnxruntime`` and ``onnxruntime-gpu``), so name all of them.
     """
-    found = {}
-    for name in distributions:
+    found, wanted = {}, tuple(distributions)
+    for name in wanted:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
+    if "gantools" in wanted:  # also where it runs from a checkout that nobody installed
+        found["gantools"] = gantools.__version__
     return found

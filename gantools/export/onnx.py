@@ -10,7 +10,6 @@ import os
 import platform
 import warnings
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
+import gantools
 from gantools.core.artifact import MANIFEST, Artifact, Goldens, GraphFile, Manifest, load_artifact, seal
 from gantools.core.atomic import staged_folder
 from gantools.core.errors import ExportError
@@ -217,7 +217,7 @@ def _strip(model: ir.Model) -> None:
     """Drop what the tracer noted about itself: stack traces with local paths, and names of Python objects."""
     model.metadata_props.clear()
     model.graph.metadata_props.clear()
-    model.producer_name, model.producer_version = "gantools", version("gantools")
+    model.producer_name, model.producer_version = "gantools", gantools.__version__
     for node in model.graph.all_nodes():
         node.metadata_props.clear()
         node.doc_string = None

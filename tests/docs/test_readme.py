@@ -35,7 +35,7 @@ def shortened(words: list[str]) -> list[str]:
     if words[:2] == ["gantools", "train"]:
         return [*words, *(part for override in SHORT["train"] for part in ("--set", override))]
     measures = words[:2] == ["gantools", "bench"] and words[2] not in ("compare", "schema")
-    return [*words, "--seconds", "0.3"] if measures else words
+    return [*words, "--seconds", "0.3", "--launches", "2", "--no-limits"] if measures else words
 
 
 def test_the_readme_shows_every_command() -> None:
