@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from gantools.timing.measure import BenchPlan
 
 
+_LAUNCHES = 6
+
+
 def command(
     artifacts: Annotated[
         list[Path] | None, typer.Argument(metavar="ART...", help="Artifacts to measure interleaved, in one run.")
@@ -64,9 +67,11 @@ def command(
         bool, typer.Option("--together", help="All in this process: quicker, but no cold start, memory or energy.")
     ] = False,
     launches: Annotated[
-        int,
-        typer.Option(min=1, help="How often each variant is started; from 6 on, ratios have intervals over launches."),
-    ] = 6,
+        int | None,
+        typer.Option(
+            min=1, help="Starts of each variant, 6 if not said; below that ratios have no interval over them."
+        ),
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(help="A file that keeps what is measured; started again, only the rest is measured.")
     ] = None,
@@ -94,14 +99,18 @@ def command(
     opened = {str(path): load_artifact(path) for path in artifacts or ()}
     targets = artifact_targets(opened, backend or (), device, spans)
     if self_test:
-        _self_test(targets[0] if targets else None, repeats, json=json)
+        _self_test(targets[0] if targets else None, repeats, launches, json=json)
         return
     if not opened:
         raise RecipeError("bench needs an artifact.", hint="gantools bench ART, or gantools bench --self-test")
     if checkpoint is not None:
         targets = [*checkpoint_targets(next(iter(opened.values())), checkpoint, compiled=compiled), *targets]
     plan = BenchPlan(
-        batches=batches, max_seconds=seconds, min_calls=calls, threads=threads, launches=1 if together else launches
+        batches=batches,
+        max_seconds=seconds,
+        min_calls=calls,
+        threads=threads,
+        launches=1 if together else launches or _LAUNCHES,
     )
     with watching() as watch:
         known = _ceilings(targets, threads, watch) if limits else None
@@ -147,11 +156,18 @@ def _ceilings(targets: list[BenchTarget], threads: int | None, watch: OnEvent) -
         return None
 
 
-def _self_test(target: BenchTarget | None, repeats: int, *, json: bool) -> None:
-    from gantools.bench.self_test import self_test
+def _self_test(target: BenchTarget | None, repeats: int, launches: int | None, *, json: bool) -> None:
+    from gantools.bench.self_test import SELF_TEST_PLAN, self_test
+    from gantools.core.errors import RecipeError
+    from gantools.timing.paired import MIN_LAUNCHES
 
+    plan = SELF_TEST_PLAN.model_copy(update={"launches": launches} if launches else {})
+    if plan.launches < MIN_LAUNCHES:
+        raise RecipeError(
+            f"a self-test of {plan.launches} launches has no intervals to test.", hint=f"--launches {MIN_LAUNCHES}"
+        )
     with watching() as watch:
-        found = self_test(target, repeats=repeats, on_event=watch)
+        found = self_test(target, plan, repeats=repeats, on_event=watch)
     if json:
         typer.echo(found.to_json())
     else:

@@ -62,7 +62,10 @@ def test_a_precision_that_was_not_computed_is_4(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert "asked for bf16, computed 100% fp32" in done.stderr
     assert "NO" in done.stdout
-    assert gantools("bench", tmp_path / "art", "--seconds", "0.02", "--batch", "1").returncode == 4
+    assert (
+        gantools("bench", tmp_path / "art", "--seconds", "0.02", "--batch", "1", "--together", "--no-limits").returncode
+        == 4
+    )
 
 
 def test_another_generator_is_4(make_artifact: MakeArtifact, tmp_path: Path) -> None:

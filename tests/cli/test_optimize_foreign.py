@@ -22,7 +22,7 @@ def test_a_foreign_enlarger_is_optimized_verified_and_timed(tmp_path: Path) -> N
     checked = gantools("verify", fast, "--against", tmp_path / "fast.source", "--json")
     assert checked.returncode == 0, checked.stderr
     assert json.loads(checked.stdout)["is_parent"]
-    timed = gantools("bench", fast, "--batch", "1", "--seconds", "0.2", "--json")
+    timed = gantools("bench", fast, "--batch", "1", "--seconds", "0.2", "--together", "--no-limits", "--json")
     assert timed.returncode == 0, timed.stderr
     sampled = gantools("sample", fast, "--seeds", "0", "--out", tmp_path / "a.png")
     assert sampled.returncode == 1
