@@ -29,7 +29,7 @@ from gantools.timing.conditions import ConditionsWatch
 from gantools.timing.environment import LoadWatch, default_threads, environment
 from gantools.timing.measure import BenchPlan, Clock, Timings, measure, reason
 from gantools.timing.paired import ratio_over_launches
-from gantools.timing.stats import dispersion, drift, median_interval, outliers, percentile, ratio_of_medians
+from gantools.timing.stats import MIN_ROUNDS, dispersion, drift, median_interval, outliers, percentile, ratio_of_medians
 from gantools.verify.attest import Attestation
 
 ENERGY_SECONDS = 2.0
@@ -178,6 +178,7 @@ class _Cell:
             return BenchRow(**known, attested=_attested(one), status=f"failed: {failure or one.failure}")
         values = np.array([value for timing in launches for value in timing.values_ms])
         rounds = values.reshape(-1, launches[0].block)
+        drawn = values.reshape(len(launches), -1) if len(launches) >= MIN_ROUNDS else rounds
         p50, p90, p99 = (percentile(values, percent) for percent in (50, 90, 99))
         flags = list(self._flags)
         if (moved := drift(rounds)) is not None and abs(moved) > DRIFT_LIMIT:
@@ -190,7 +191,7 @@ class _Cell:
             launches=len(launches),
             count=len(values),
             p50_ms=p50,
-            p50_interval_ms=median_interval(rounds) if p50 is not None else None,
+            p50_interval_ms=median_interval(drawn) if p50 is not None else None,
             p90_ms=p90,
             p99_ms=p99,
             outliers=outliers(values),

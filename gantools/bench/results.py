@@ -119,7 +119,7 @@ class BenchRow(Frozen):
         launches: How often it was started; all launches have as many rounds.
         count: How many were recorded.
         p50_ms: Nearest-rank percentile; None where ``count`` is too small to state it, as for the next two.
-        p50_interval_ms: Bootstrapped over rounds; None with too few of them.
+        p50_interval_ms: Bootstrapped over rounds, from ten launches on over launches; None with too few of them.
         outliers: Calls beyond the third quartile by more than three interquartile ranges (Tukey's far out). Reported,
             never removed.
         spread: Interquartile range as a share of the median.

@@ -94,7 +94,13 @@ def _doubts(report: BenchReport) -> str:
 def _explained(report: BenchReport) -> str:
     spans = " ".join(f"'{span}' covers {text}" for span, text in report.spans.items())
     names = sorted({one.baseline for one in report.comparisons})
-    faster = f" Faster: than {' or '.join(names)}, as a ratio of medians with its 95 % bootstrap interval over rounds."
+    how = "as a ratio of medians with its 95 % bootstrap interval over rounds"
+    if any(one.faster.launches > 1 for one in report.comparisons):
+        how = (
+            "as the median over launches of the median over rounds of the ratio of lower quartiles, with the 95 % interval "
+            "of the sign test over launches where there are six"
+        )
+    faster = f" Faster: than {' or '.join(names)}, {how}."
     heads = {head for row in table_rows(report) for head in row}
     limit = (
         " Of limit: the share of the machine's measured arithmetic or memory rate that the median reaches, and which "
