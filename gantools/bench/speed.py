@@ -97,8 +97,8 @@ def _explained(report: BenchReport) -> str:
     how = "as a ratio of medians with its 95 % bootstrap interval over rounds"
     if any(one.faster.launches > 1 for one in report.comparisons):
         how = (
-            "as the median over launches of the median over rounds of the ratio of lower quartiles, with the 95 % interval "
-            "of the sign test over launches where there are six"
+            "as the median over launches of the median over rounds of the ratio of lower quartiles, with the 95 % "
+            "interval of the sign test over launches where there are six"
         )
     faster = f" Faster: than {' or '.join(names)}, {how}."
     heads = {head for row in table_rows(report) for head in row}
