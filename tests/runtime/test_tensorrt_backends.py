@@ -135,6 +135,21 @@ def test_a_refusal_of_cuda_is_put_in_words(engine: Artifact, monkeypatch: pytest
         Session.of(engine)
 
 
+def test_a_gpu_that_the_library_has_no_kernels_for_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library is real; the GPU is stood in for."""
+    library = pytest.importorskip("tensorrt_rtx")
+    monkeypatch.setattr(nvidia_engine, "device_problem", lambda device, extra: None)
+    monkeypatch.setattr(nvidia_engine, "gpu_name", lambda device: "NVIDIA H100 (9.0)")
+    for capability, offered in (("9.0", False), ("8.9", True)):
+        monkeypatch.setattr(nvidia_engine, "compute_capability", lambda device, here=capability: here)
+        found = BACKENDS.load("tensorrt-rtx").probe("cuda")
+        assert found.ok == offered
+        if not offered:
+            assert found.reason.startswith(
+                f"tensorrt-rtx {library.__version__}: it has no kernels for compute capability 9.0, that of NVIDIA H100"
+            )
+
+
 @pytest.mark.gpu
 def test_an_engine_gives_the_samples_of_its_parent(tmp_path: Path) -> None:
     """On a machine with a GPU, ``optimize`` itself runs the engine, attests it and compares it with its parent."""
