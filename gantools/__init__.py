@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gantools.core.version import VERSION
+
 if TYPE_CHECKING:
     from gantools.samplers import Generator, open_artifact
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["Generator", "__version__", "open_artifact"]
 
 

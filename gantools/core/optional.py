@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-import gantools
 from gantools.core.errors import MissingDependencyError
+from gantools.core.version import VERSION
 
 
 def require(module: str, *, extra: str, why: str) -> ModuleType:
@@ -47,5 +47,5 @@ def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     if "gantools" in wanted:  # also where it runs from a checkout that nobody installed
-        found["gantools"] = gantools.__version__
+        found["gantools"] = VERSION
     return found
