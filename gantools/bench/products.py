@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from gantools.core.optional import require
-from gantools.runtime.backends.openvino import cpu_capabilities
+from gantools.runtime.backends.openvino import cpu_capabilities, shared_core
 from gantools.timing.kernels import Kernels
 
 
@@ -48,22 +48,22 @@ def of_openvino(device: str) -> Kernels:
     Raises:
         MissingDependencyError: It is not installed.
     """
-    library = require("openvino", extra="openvino", why="to measure how fast it multiplies")
+    require("openvino", extra="openvino", why="to measure how fast it multiplies")
     if device != "cpu":
         return {}
     names = ("fp32", "int8", *(("bf16",) if "BF16" in cpu_capabilities() else ()))
-    return {(name, "openvino MatMul"): partial(_in_openvino, library, name) for name in names}
+    return {(name, "openvino MatMul"): partial(_in_openvino, name) for name in names}
 
 
 @contextmanager
-def _in_openvino(library: Any, precision: str, size: int, threads: int) -> Iterator[Callable[[], object]]:
+def _in_openvino(precision: str, size: int, threads: int) -> Iterator[Callable[[], object]]:
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
     }
     with _written(size, precision) as path:
-        request = library.compile_model(path, "CPU", settings).create_infer_request()
+        request = shared_core().compile_model(path, "CPU", settings).create_infer_request()
     yield partial(request.infer, _left(size), share_inputs=True, share_outputs=True)
 
 

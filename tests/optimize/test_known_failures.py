@@ -33,7 +33,7 @@ def test_fp16_was_asked_for_and_the_engine_is_fp32(
         return [ComputedLayer(one.kind, "fp32", one.name, one.is_arithmetic) for one in whole(graph)]
 
     monkeypatch.setattr(OpenVinoGraph, "layers", ignored)
-    with pytest.raises(PrecisionError, match=r"asked for fp16, computed 100% fp32 \(3 layers") as caught:
+    with pytest.raises(PrecisionError, match=r"asked for fp16, computed 100% fp32 \(\d+ layers") as caught:
         optimize(parent, Plan(target="openvino", precision="fp16"), tmp_path / "out")
     assert caught.value.exit_code == 4
     assert asked

@@ -75,7 +75,7 @@ def test_a_graph_of_one_size_gives_the_same_samples(tmp_path: Path, backend: str
 def test_a_signal_after_openvino_graphs_were_closed_is_no_crash(
     make_artifact: Callable[..., Path],
 ) -> None:
-    """OpenVINO's cores replace the stack that signal handlers run on; see ``_core`` there. In a process of its own."""
+    """OpenVINO's cores replace the stack of signal handlers; see ``shared_core`` there. In a process of its own."""
     script = """
 import os, signal, sys
 from gantools.core.artifact import load_artifact

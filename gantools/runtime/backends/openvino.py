@@ -36,7 +36,7 @@ def _library() -> Any:
 
 
 @lru_cache(maxsize=1)
-def _core() -> Any:
+def shared_core() -> Any:
     """The one core of this process, which lives as long as the process.
 
     A core's CPU plugin puts a signal stack of its own in place and, when it goes, puts back the one that it found. With
@@ -51,7 +51,7 @@ def cpu_capabilities() -> tuple[str, ...]:
     Raises:
         MissingDependencyError: It is not installed.
     """
-    return tuple(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    return tuple(shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 class OpenVinoGraph:
@@ -67,7 +67,7 @@ class OpenVinoGraph:
             settings["INFERENCE_NUM_THREADS"] = options.threads
         self._path, self._spec, self._settings = path, graph.spec, settings
         try:
-            self._compiled: Any = _core().compile_model(self._read(), "CPU", settings)
+            self._compiled: Any = shared_core().compile_model(self._read(), "CPU", settings)
         except RuntimeError as err:
             raise BackendError(f"OpenVINO cannot open '{path.name}': {_last_line(err)}") from err
         self._request: Any = self._compiled.create_infer_request()
@@ -80,7 +80,7 @@ class OpenVinoGraph:
 
     def _read(self) -> Any:
         """The model, which is not kept: it holds all weights a second time."""
-        model = _core().read_model(self._path)
+        model = shared_core().read_model(self._path)
         if fixed := self._spec.fixed:
             model.reshape({tensor.name: _partial(tensor, fixed) for tensor in self._spec.inputs})
         return model
@@ -101,7 +101,7 @@ class OpenVinoGraph:
 
     def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
         """Of the run that took the median, by the performance counters of a model that is compiled for it."""
-        counting = _core().compile_model(self._read(), "CPU", {**self._settings, "PERF_COUNT": True})
+        counting = shared_core().compile_model(self._read(), "CPU", {**self._settings, "PERF_COUNT": True})
         request = counting.create_infer_request()
         runs = []
         for _ in range(PROFILED):
@@ -137,7 +137,7 @@ class OpenVinoBackend:
     def probe(self, device: str = "cpu") -> Availability:
         """Whether the CPU plugin is there."""
         try:
-            library, core = _library(), _core()
+            library, core = _library(), shared_core()
         except MissingDependencyError as err:
             return Availability(False, err.message, err.hint)
         name = core.get_property("CPU", "FULL_DEVICE_NAME") if "CPU" in core.available_devices else "no CPU plugin"
