@@ -118,7 +118,7 @@ def isolated(work: Path, device: str, best: Ceilings | None) -> dict[str, Any]:
     }
 
 
-def training(device: str, seconds: float = 15.0) -> dict[str, Any]:
+def training(device: str) -> dict[str, Any]:
     """Images a second of a training as users start it."""
     from gantools.core.events import Event, Progress
     from gantools.core.recipe import resolve_recipe
@@ -139,7 +139,7 @@ def training(device: str, seconds: float = 15.0) -> dict[str, Any]:
         late = marks[len(marks) // 2 :]  # the first half has what starts up
         if len(late) > 1 and late[-1][0] > late[0][0]:
             found[precision] = (late[-1][1] - late[0][1]) * 64 / (late[-1][0] - late[0][0])
-    return {"model": "dcgan-64", "batch": 64, "images_per_second": found, "most_seconds": seconds}
+    return {"model": "dcgan-64", "batch": 64, "images_per_second": found}
 
 
 def tell(text: str) -> None:

@@ -176,6 +176,10 @@ class _Cell:
         failure = next((timing.failure for timing in launches if timing.failure is not None), None)
         if failure is not None or variant is None:
             return BenchRow(**known, attested=_attested(one), status=f"failed: {failure or one.failure}")
+        try:
+            memory, energy = variant.memory(), variant.energy(self._batch, ENERGY_SECONDS)
+        except BackendError as err:  # its process has ended after the last round
+            return BenchRow(**known, status=f"failed: {reason(err)}")
         values = np.array([value for timing in launches for value in timing.values_ms])
         rounds = values.reshape(-1, launches[0].block)
         drawn = values.reshape(len(launches), -1) if len(launches) >= MIN_ROUNDS else rounds
@@ -199,8 +203,8 @@ class _Cell:
             samples_per_s=self._batch / p50 * 1000 if p50 else None,
             steady=all(timing.steady for timing in launches),
             cold=colds[len(colds) // 2] if colds else None,
-            memory=variant.memory(),
-            energy=variant.energy(self._batch, ENERGY_SECONDS),
+            memory=memory,
+            energy=energy,
             attested=_attested(one),
             flags=tuple(flags),
         )

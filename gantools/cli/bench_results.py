@@ -76,4 +76,6 @@ def show_self_test(found: SelfTest) -> None:
     for warning in found.load.warnings:
         typer.echo(f"warning: {warning}")
     if not found.ok:
-        typer.echo("this machine is too restless to tell such differences; leave it alone, or give calls more time")
+        typer.echo(
+            "this machine is too restless to tell such differences: leave it alone, or start more often (--launches)"
+        )

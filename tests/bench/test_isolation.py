@@ -9,7 +9,7 @@ import pytest
 
 from gantools.bench.isolation import Worker, WorkerRunner
 from gantools.bench.latency import bench
-from gantools.bench.results import Span
+from gantools.bench.results import Memory, Span
 from gantools.bench.self_test import self_test
 from gantools.bench.target import BenchTarget
 from gantools.core.artifact import Artifact
@@ -75,6 +75,18 @@ def test_a_crash_is_a_row_and_the_others_go_on(art: Artifact) -> None:
     assert report.row("second", 1).attested is None
     assert report.row("first", 4).ok
     assert report.row("second", 4).ok  # every batch size has processes of its own
+
+
+def test_a_crash_after_the_last_round_is_a_row_too(art: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Worker.memory
+
+    def killed(worker: Worker) -> Memory:
+        worker._process.kill()
+        return whole(worker)
+
+    monkeypatch.setattr(Worker, "memory", killed)
+    report = bench([BenchTarget("ort", art)], QUICK.model_copy(update={"batches": (1,)}), isolate=True)
+    assert report.row("ort", 1).status.startswith("failed: its process was ended by SIGKILL")
 
 
 def test_how_a_process_ended_is_told_with_its_last_words(art: Artifact) -> None:
