@@ -198,3 +198,12 @@ def test_rounds_are_announced(clock: FakeClock) -> None:
         {"one": costing(clock, repeat(1.0))}, PLAN, clock=clock, on_round=lambda done, total: told.append((done, total))
     )
     assert told == [(done, 10) for done in range(1, 11)]
+
+
+def test_a_later_launch_has_the_rounds_of_the_first_however_slow_it_is(clock: FakeClock) -> None:
+    """The first is given up by the clock: 30 s of recording are three times what one function may take."""
+    plan = PLAN.model_copy(update={"max_seconds": 10.0, "launches": 2, "rounds": 10})
+    first = measure({"one": costing(clock, chain(repeat(300.0, 40), repeat(3000.0)))}, plan, clock=clock)
+    assert 0 < len(first["one"].values_ms) < 100
+    again = measure({"one": costing(clock, repeat(90_000.0))}, plan, clock=clock, like=first)
+    assert (again["one"].block, len(again["one"].values_ms)) == (first["one"].block, len(first["one"].values_ms))
