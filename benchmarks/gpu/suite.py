@@ -26,20 +26,21 @@ from pathlib import Path
 from typing import Any
 
 from families import FAMILIES, FOREIGN, MODELS, made
-from variants import TORCH, checked, targets_of, variants_of
+from variants import checked, targets_of, variants_of
 
 from gantools.bench.ceilings import Ceilings, ceilings
 from gantools.bench.latency import bench
 from gantools.bench.report import table_rows
-from gantools.bench.target import BenchTarget
-from gantools.core.artifact import load_artifact
 from gantools.runtime.backends import BACKENDS
-from gantools.runtime.session import Where
 from gantools.timing.environment import environment
 from gantools.timing.measure import BenchPlan, reason
 
 HERE = Path(__file__).parent
 PLAN = BenchPlan(min_calls=200, max_seconds=0.6, rounds=10, lead_in_ms=5, max_warmup_seconds=0.5)
+ISOLATED = {
+    *("torch eager", "torch eager fp32", "torch CUDA graph fp16"),
+    *("onnxruntime, as exported", "onnxruntime fp32", "onnxruntime fp16", "onnxruntime fp16, CUDA graph"),
+}
 TRAINED = {
     "model": MODELS["dcgan-64"],
     "discriminator": {"name": "dcgan"},
@@ -60,22 +61,29 @@ def machine(device: str) -> dict[str, Any]:
 
 def tests(device: str) -> dict[str, Any]:
     """The tests that need a GPU; on CPUs those of the backends."""
-    which = ["-m", "gpu", "tests"] if device != "cpu" else ["tests/conformance/test_backends.py"]
+    files = ["tests/runtime/test_cuda.py", "tests/runtime/test_tensorrt_backends.py"]
+    which = ["-m", "gpu", *files] if device != "cpu" else ["tests/conformance/test_backends.py", *files]
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *which]
     done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent.parent, timeout=120)
     return {"exit_code": done.returncode, "said": done.stdout.splitlines()[-20:]}
 
 
+def built(name: str, work: Path, device: str) -> dict[str, Any]:
+    """Build one family, so that measuring finds it; how long it took."""
+    started = time.perf_counter()
+    variants_of(made(name, work / name)[0], device, work / name / "built", note=lambda text: tell(f"  {name}: {text}"))
+    tell(f"{name} is built after {time.perf_counter() - started:.0f} s")
+    return {"seconds": time.perf_counter() - started}
+
+
 def family(name: str, work: Path, device: str, batches: Sequence[int], best: Ceilings | None) -> dict[str, Any]:
-    """Everything about one family: build, check, measure."""
+    """Everything about one family: build what is not built, check, measure."""
     started = time.perf_counter()
     artifact, run = made(name, work / name)
-    seconds = {"made": time.perf_counter() - started}
-    built = variants_of(artifact, device, work / name / "built", note=lambda text: tell(f"  {name}: {text}"))
-    seconds["built"] = time.perf_counter() - started - seconds["made"]
-    tell(f"{name}: {len(built)} variants after {time.perf_counter() - started:.0f} s")
-    targets = targets_of(artifact, run, built, device)
+    variants = variants_of(artifact, device, work / name / "built", note=lambda text: tell(f"  {name}: {text}"))
+    targets = targets_of(artifact, run, variants, device)
     correct = checked(artifact, targets)
+    tell(f"{name}: {len(correct)} variants checked after {time.perf_counter() - started:.0f} s")
     for label, found in correct.items():
         tell(f"  {name}: {label}: {found}")
     wrong = {label for label, found in correct.items() if "failed" in found}
@@ -88,8 +96,8 @@ def family(name: str, work: Path, device: str, batches: Sequence[int], best: Cei
     rows = [row.model_dump(mode="json", exclude={"values_ms", "quality"}) for row in report.rows]
     return {
         "family": name,
-        "seconds": seconds | {"all": time.perf_counter() - started},
-        "built": {one.label: one.told for one in built},
+        "seconds": time.perf_counter() - started,
+        "built": {one.label: one.told for one in variants},
         "checked": correct,
         "load": report.load.model_dump(mode="json"),
         "plan": report.plan.model_dump(mode="json"),
@@ -102,14 +110,8 @@ def isolated(work: Path, device: str, best: Ceilings | None) -> dict[str, Any]:
     """One family with a process for each variant, which alone can tell cold starts, memory and energy."""
     name = "dcgan-64"
     artifact, run = made(name, work / name)
-    built = [load_artifact(path) for path in sorted((work / name / "built").glob("* fp16"))]
-    torch = list(TORCH[device.partition(":")[0]].items())[:2]
-    targets = [
-        BenchTarget(label, artifact, where=Where(device=device, settings=settings), checkpoint=run)
-        for label, settings in torch
-    ]
-    targets.append(BenchTarget("onnxruntime, as exported", artifact, where=Where("onnxruntime", device)))
-    targets += [BenchTarget(one.path.name, one, where=Where(device=device)) for one in built]
+    variants = variants_of(artifact, device, work / name / "built", note=lambda text: tell(f"  {name}: {text}"))
+    targets = [one for one in targets_of(artifact, run, variants, device) if one.name in ISOLATED]
     plan = PLAN.model_copy(update={"batches": (1, 64)})
     report = bench(targets, plan, isolate=True, ceilings=best, gaps_ms=(0.0, 20.0))
     return {
@@ -157,8 +159,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE.parent / "results" / "gpu.jsonl")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "gantools-gpu-suite")
     parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--build-only", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     batches = [int(one) for one in given.batches.split(",")]
+    if given.build_only:
+        print(json.dumps(built(given.one, given.work, given.device)))
+        return
     if given.one:
         print(json.dumps(family(given.one, given.work, given.device, batches, _kept(given.work))))
         return
@@ -192,8 +198,9 @@ def main() -> None:
         return {"ceilings": found.model_dump(mode="json")}
 
     section("machine", lambda: machine(given.device))
-    with ThreadPoolExecutor(5) as pool:  # artifacts are made on the CPU while the GPU is looked at
-        making = [pool.submit(_make, name, given.work) for name in names if name not in done]
+    # Everything is built side by side, which takes longest: forms are raced while others work, figures are not.
+    with ThreadPoolExecutor(len(names) or 1) as pool:
+        making = [pool.submit(_make, name, given) for name in names if name not in done]
         section("tests", lambda: tests(given.device))
         for one in making:
             one.result()
@@ -215,17 +222,17 @@ def _kept(work: Path) -> Ceilings | None:
     return Ceilings.model_validate_json(path.read_text()) if path.exists() else None
 
 
-def _make(name: str, work: Path) -> None:
-    code = "import sys; from families import made; from pathlib import Path; made(sys.argv[1], Path(sys.argv[2]))"
-    command = [sys.executable, "-c", code, name, str(work / name)]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)
-    tell(f"{name} is made" if done.returncode == 0 else f"{name} cannot be made: {done.stderr.splitlines()[-1:]}")
+def _make(name: str, given: argparse.Namespace) -> None:
+    try:
+        _apart(name, given, "--build-only")
+    except (RuntimeError, subprocess.TimeoutExpired) as err:  # its section will say it again
+        tell(f"{name}: cannot be built: {err}")
 
 
-def _apart(name: str, given: argparse.Namespace) -> dict[str, Any]:
+def _apart(name: str, given: argparse.Namespace, *more: str) -> dict[str, Any]:
     """A family in a process of its own: a library that crashes takes nothing with it."""
     command = [sys.executable, str(HERE / "suite.py"), "--one", name, "--device", given.device]
-    command += ["--batches", given.batches, "--work", str(given.work)]
+    command += ["--batches", given.batches, "--work", str(given.work), *more]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=240)
     if done.returncode:
         raise RuntimeError(f"its process ended with {done.returncode}")

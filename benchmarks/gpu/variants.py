@@ -5,18 +5,20 @@ With our rewrites and without; and whether each of them gives the images of the 
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gantools.bench.target import BenchTarget
-from gantools.core.artifact import Artifact
+from gantools.core.artifact import Artifact, load_artifact
 from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
+from gantools.optimize.targets import TARGETS as BACKEND_TARGETS
 from gantools.runtime.backends import BACKENDS
 from gantools.runtime.session import Session, Where
 from gantools.timing.environment import default_threads
@@ -32,16 +34,19 @@ TARGETS = {
         "onnxruntime": ("fp16", "fp32", "bf16"),
     },
 }
-TORCH = {
+TORCH: dict[str, dict[str, dict[str, Any]]] = {
     "cpu": {"torch eager": {}, "torch eager bf16": {"precision": "bf16"}},
     "cuda": {
         "torch eager fp32": {},
+        "torch eager tf32": {"tf32": True},
         "torch channels_last fp16": {"mode": "channels_last", "precision": "fp16"},
         "torch CUDA graph fp32": {"mode": "cuda-graph"},
+        "torch CUDA graph tf32": {"mode": "cuda-graph", "tf32": True},
         "torch CUDA graph fp16": {"mode": "cuda-graph", "precision": "fp16"},
         "torch CUDA graph bf16": {"mode": "cuda-graph", "precision": "bf16"},
     },
 }
+SETTINGS = BACKEND_TARGETS.load("onnxruntime").settings("cuda")
 INT8 = ("dcgan-64", "light-64", "sngan-32")
 """What is quantized here: finding the weights of the others takes longer than everything else."""
 CHECKED = 8
@@ -60,10 +65,23 @@ class Made:
 
 
 def variants_of(artifact: Artifact, device: str, out: Path, note: Note) -> list[Made]:
-    """Every runtime and precision of the device, with and without rewrites.
+    """Every runtime and precision of the device, with and without rewrites; made once.
 
     Forms are raced once for each runtime, in the first precision, and used for the others.
     """
+    kept = out / "made.json"
+    if not kept.exists():
+        built = _built(artifact, device, out, note)
+        told = [{"label": one.label, "folder": one.artifact and one.artifact.folder.name} for one in built]
+        kept.write_text(json.dumps([text | {"told": one.told} for text, one in zip(told, built, strict=True)]))
+    return [
+        Made(one["label"], load_artifact(out / one["folder"]) if one["folder"] else None, one["told"])
+        for one in json.loads(kept.read_text())
+    ]
+
+
+def _built(artifact: Artifact, device: str, out: Path, note: Note) -> list[Made]:
+    out.mkdir(parents=True, exist_ok=True)
     found = []
     for target, precisions in TARGETS[device.partition(":")[0]].items():
         here = BACKENDS.load(target).probe(device)
@@ -110,10 +128,13 @@ def targets_of(artifact: Artifact, run: Path | None, built: Sequence[Made], devi
     found += [BenchTarget(one.label, one.artifact, where=Where(device=device)) for one in built if one.artifact]
     if kind == "cpu":
         return found
-    alone = [
-        BenchTarget(f"{one.name} (device)", one.artifact, one.graph, one.where, "device", one.checkpoint)
-        for one in found
-    ]
+    for one in [one for one in found if one.name.startswith("onnxruntime") and "not rewritten" not in one.name]:
+        some = SETTINGS if one.entry[1].precision == "fp16" else {"CUDA graph": SETTINGS["CUDA graph"]}
+        found += [
+            replace(one, name=f"{one.name}, {name}", where=replace(one.where, settings=settings))
+            for name, settings in some.items()
+        ]
+    alone = [replace(one, name=f"{one.name} (device)", span="device") for one in found if "CUDA graph" in one.name]
     return found + alone
 
 

@@ -106,6 +106,14 @@ class Worker:
         """One run of the load generator."""
         return ScenarioResult.model_validate(self.ask("scenario", plan=plan.model_dump(), name=name))
 
+    def stop(self) -> None:
+        """Keep it from running at all until it is told to go on."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After ``stop``."""
+        self._process.send_signal(signal.SIGCONT)
+
     def close(self) -> None:
         """End the process. A second call does nothing."""
         if self._process.stdin is not None and not self._process.stdin.closed:

@@ -159,7 +159,9 @@ class _Cell:
             on_round(done, total)
 
         firsts = {name: self._launches[name][0] for name in runners if self._launches[name]}
-        timings |= measure(runners, self._plan, clock=self._clock, on_round=tell, like=firsts or None)
+        launch = max(map(len, self._launches.values()))  # with an order of its own, or all would share its chances
+        plan = self._plan.model_copy(update={"seed": self._plan.seed + launch})
+        timings |= measure(runners, plan, clock=self._clock, on_round=tell, like=firsts or None)
         self._flags |= dict.fromkeys(watch.stop().flags)
         for one in opened:
             timing = timings[one.target.name]
@@ -247,7 +249,9 @@ def _with_roofline(targets: Mapping[str, BenchTarget], ceilings: Ceilings, row: 
     if not row.ok or target.device.partition(":")[0] != ceilings.machine.device.partition(":")[0]:
         return row
     # PyTorch runs the network that the artifact's fp32 graph was exported of, in the precision that it is told.
-    computed = {"fp32": target.entry[1].precision} if target.checkpoint else None
+    precision = target.entry[1].precision
+    tf32 = precision == "fp32" and target.device != "cpu" and (target.where.settings or {}).get("tf32")
+    computed = {"fp32": "tf32" if tf32 else precision} if target.checkpoint else None
     found = of_artifact(target.artifact, target.graph, {"batch": row.batch}, ceilings, row.p50_ms, computed=computed)
     return row.model_copy(update={"roofline": found.roofline})
 

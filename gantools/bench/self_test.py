@@ -133,8 +133,9 @@ def most_by_chance(repeats: int, probability: float, surely: float = 0.99) -> in
 def _once(target: BenchTarget | None, plan: BenchPlan, planted: float) -> list[np.ndarray]:
     """Times in ms of two equal processes and a slower one: (launches, rounds, calls a round) each."""
     launches: list[dict[str, Timings]] = []
-    for _ in range(plan.launches):
-        launches.append(_launched(target, plan, planted, launches[0] if launches else None))
+    for launch in range(plan.launches):
+        order = plan.model_copy(update={"seed": plan.seed * plan.launches + launch})
+        launches.append(_launched(target, order, planted, launches[0] if launches else None))
     return [
         np.stack([np.reshape(timings[name].values_ms, (-1, timings[name].block)) for timings in launches])
         for name in _NAMES

@@ -58,7 +58,11 @@ class _Room:
         self._call: Callable[[int], Callable[[], object]]
 
     def product(self, size: int) -> dict[str, Any]:
-        """In the place of a graph: a fixed matrix product in numpy, for tests of the measuring itself."""
+        """In the place of a graph: a fixed matrix product in numpy, for tests of the measuring itself.
+
+        On one thread: idle threads of numpy's libraries spin for tens of milliseconds, on cores that others need.
+        """
+        os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
         import numpy as np
 
         left, right = np.random.default_rng(0).standard_normal((2, size, size), np.float32)

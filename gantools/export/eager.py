@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,11 @@ def open_eager(
 
 
 class EagerGraph:
-    """One of a model's graphs, run by PyTorch in inference mode; below fp32 by autocast: weights stay in fp32."""
+    """One of a model's graphs, run by PyTorch in inference mode; below fp32 by autocast: weights stay in fp32.
+
+    In fp32 convolutions on GPUs are computed in fp32. PyTorch by itself takes TF32 for them, products of 11 significant
+    bits, and calls that fp32; the setting ``tf32`` lets it, and has layers say so.
+    """
 
     def __init__(self, path: Path, graph: GraphFile, options: OpenOptions) -> None:
         mode = options.settings.get("mode", "eager")
@@ -57,6 +62,7 @@ class EagerGraph:
             torch.set_num_threads(options.threads)
         self._device = torch.device(options.device)
         self._autocast = _AUTOCAST.get(graph.precision)
+        self._tf32 = bool(options.settings.get("tf32", False))
         model = load_checkpoint(path).build_model(options.settings.get("weights", "ema"))
         self._module: Any = model.graphs[graph.file].module.to(self._device)
         if mode == "channels_last":
@@ -72,7 +78,7 @@ class EagerGraph:
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
         """Compute all outputs."""
-        with torch.inference_mode():
+        with torch.inference_mode(), self._precision():
             results = self._compute(*self._given(inputs))
         tensors = results if isinstance(results, tuple) else (results,)
         return {name: tensor.cpu().numpy() for name, tensor in zip(self._outputs, tensors, strict=True)}
@@ -84,7 +90,7 @@ class EagerGraph:
         given = self._given(inputs)
 
         def call() -> None:
-            with torch.inference_mode():
+            with torch.inference_mode(), self._precision():
                 self._compute(*given)
             torch.cuda.synchronize(self._device)
 
@@ -99,12 +105,24 @@ class EagerGraph:
         with torch.autocast(self._device.type, dtype=self._autocast, cache_enabled=False):
             return self._module(*given)
 
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
+        """Whether products of fp32 may be TF32, which PyTorch knows for the whole process alone."""
+        places: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
+        before = [place.allow_tf32 for place in places]
+        for place in places:
+            place.allow_tf32 = self._tf32
+        try:
+            yield
+        finally:
+            for place, allowed in zip(places, before, strict=True):
+                place.allow_tf32 = allowed
+
     def layers(self) -> list[ComputedLayer]:
         """The modules that own weights, with the type that PyTorch computes them in: autocast's, or the weights'."""
+        names = _PRECISIONS | ({torch.float32: "tf32"} if self._tf32 and self._device.type == "cuda" else {})
         return [
-            ComputedLayer(
-                type(module).__name__, _PRECISIONS[self._autocast or next(module.parameters()).dtype], name, True
-            )
+            ComputedLayer(type(module).__name__, names[self._autocast or next(module.parameters()).dtype], name, True)
             for name, module in self._module.named_modules()
             if isinstance(module, _ARITHMETIC)
         ]

@@ -133,7 +133,7 @@ class Contest:
         """Other settings of a candidate."""
         entry = self.made[candidate].graph()[1]
         variants: dict[str, Entrant] = {}
-        threads = self.threads // 2
+        threads = self.threads // 2 if entry.device == "cpu" else 0
         while self.plan.threads is None and threads >= 1:
             name = f"{candidate}, {threads} thread{'s' if threads > 1 else ''}"
             variants[name] = Entrant(candidate=candidate, threads=threads)

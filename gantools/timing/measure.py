@@ -1,6 +1,7 @@
 """Time several functions in one run, interleaved, so that whatever the machine does happens to all of them.
 
-Each round gives every function one block of calls, in an order that is shuffled anew. A block starts with calls that
+Each round gives every function one block of calls, in an order that is shuffled anew and turned round in the next, so
+that who comes after whom evens out. A block starts with calls that
 are not recorded, because the caches, and threads that still spin, belong to whoever ran before.
 """
 
@@ -160,7 +161,10 @@ def measure(
     lead_in_calls = 0 if plan.gap_ms else plan.lead_in_calls
     lead_in_ms = 0.0 if plan.gap_ms else min(plan.lead_in_ms, plan.max_seconds * 1000 / rounds)
     for done in range(rounds):
-        shuffle(order)
+        if done % 2:
+            order.reverse()
+        else:
+            shuffle(order)
         for name in tuple(order):
             try:
                 timings[name].values_ms += runners[name].block(

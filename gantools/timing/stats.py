@@ -29,7 +29,7 @@ class Ratio(Frozen):
     Attributes:
         value: Median of the first divided by the median of the second.
         interval: Percentile bootstrap over rounds; None with fewer than ``MIN_ROUNDS`` rounds. With several launches by
-            Student's t over launches (``timing.paired``).
+            the sign test over launches (``timing.paired``).
         confidence: Of the interval.
         rounds: How many rounds both took part in.
         launches: How often both were started. With 1 the interval knows nothing of what differs from start to start.

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gantools.bench import latency
 from gantools.bench.isolation import Worker, WorkerRunner
 from gantools.bench.latency import bench
 from gantools.bench.results import Memory, Span
@@ -16,7 +19,7 @@ from gantools.core.artifact import Artifact
 from gantools.core.errors import ArtifactError, BackendError
 from gantools.core.events import Event, Progress
 from gantools.runtime.session import Where
-from gantools.timing.measure import BenchPlan
+from gantools.timing.measure import BenchPlan, Timings
 from tests.zoo import make_artifact
 
 QUICK = BenchPlan(batches=(1, 4), min_calls=40, max_seconds=0.3, rounds=10, lead_in_ms=0, max_warmup_seconds=0.1)
@@ -120,6 +123,31 @@ def test_every_launch_is_a_new_process_and_counts_in_the_ratio(art: Artifact) ->
     assert (found.faster.launches, found.faster.interval) == (2, None)
     together = bench([BenchTarget("a", art), BenchTarget("b", art)], plan)
     assert {row.launches for row in together.rows} == {1}
+
+
+def test_every_launch_has_an_order_of_its_own(art: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+    whole = latency.measure
+
+    def watched(calls: Any, plan: BenchPlan, **how: Any) -> dict[str, Timings]:
+        seeds.append(plan.seed)
+        return whole(calls, plan, **how)
+
+    monkeypatch.setattr(latency, "measure", watched)
+    plan = QUICK.model_copy(update={"batches": (1,), "launches": 3, "seed": 5})
+    bench([BenchTarget("a", art), BenchTarget("b", art)], plan, isolate=True)
+    assert seeds == [5, 6, 7]
+
+
+def test_a_process_that_is_stopped_answers_when_it_goes_on(art: Artifact) -> None:
+    with Worker(BenchTarget("one", art), 1) as worker:
+        runner = WorkerRunner(worker, 1)
+        runner.warm_up(QUICK)
+        worker.stop()
+        threading.Timer(0.3, worker.go_on).start()
+        started = time.monotonic()
+        assert len(runner.block(3, 0, 0.0, 0.0)) == 3
+        assert time.monotonic() - started >= 0.25
 
 
 def test_closing_twice_is_fine(art: Artifact) -> None:

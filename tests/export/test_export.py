@@ -7,14 +7,14 @@ import pytest
 import torch
 
 import gantools
-from gantools.core.artifact import load_artifact
+from gantools.core.artifact import GraphFile, load_artifact
 from gantools.core.errors import ArtifactError, BackendError, ExportError, ParityError
 from gantools.core.recipe import Recipe, resolve_recipe
 from gantools.core.spec import AxisRange
 from gantools.export.eager import backend, open_eager
 from gantools.export.onnx import ExportOptions, _chosen, export
 from gantools.models.build import build_model
-from gantools.runtime.session import Session
+from gantools.runtime.session import Session, Where
 from gantools.samplers.feedforward import inputs_of
 from gantools.train import PARTS, train
 from gantools.train.checkpoint import Checkpoint, load_checkpoint
@@ -146,6 +146,25 @@ def test_the_network_runs_as_a_backend(checkpoint: Checkpoint, mode: str) -> Non
         layers = session.layers()
         assert len(layers) >= 3
         assert {layer.precision for layer in layers} == {"fp32"}
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_products_of_fp32_are_tf32_only_where_that_is_asked_for(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, asked: bool
+) -> None:
+    """As seen from inside the network: PyTorch has it on for convolutions, and everybody else finds it as it was."""
+    spec = checkpoint.build_model("ema").graphs["generator"].spec
+    entry = GraphFile(file="generator", format="checkpoint", precision="fp32", spec=spec, backend="torch")
+    seen = []
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", not asked)
+    with Session(checkpoint.folder, entry, Where(settings={"tf32": asked})) as session:
+        session._graph._module.register_forward_pre_hook(  # type: ignore[union-attr]
+            lambda *_: seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+        )
+        session.run({"latent": np.zeros((3, 8), np.float32)})
+        assert {layer.precision for layer in session.layers()} == {"fp32"}  # a CPU has no TF32
+    assert seen == [(asked, asked)]
+    assert torch.backends.cudnn.allow_tf32 is not asked
 
 
 def test_a_mode_or_device_that_is_not_there_is_named(checkpoint: Checkpoint) -> None:

@@ -68,6 +68,7 @@ def test_each_round_calls_every_function_in_an_order_of_its_own() -> None:
     rounds = [tuple(each[0] for each in blocks[start : start + 3]) for start in range(0, len(blocks), 3)]
     assert [set(each) for each in rounds] == [set(names)] * 10
     assert len(set(rounds)) >= 3
+    assert [each[::-1] for each in rounds[::2]] == rounds[1::2]  # who comes after whom evens out
 
 
 def test_the_order_is_that_of_the_seed() -> None:

@@ -97,6 +97,28 @@ def test_what_cannot_be_compared_is_infinitely_far() -> None:
         assert difference.max_abs == math.inf
 
 
+@pytest.mark.parametrize(
+    ("values", "beyond", "off", "ok"),
+    [
+        (3_000_000, 3, 6, True),
+        (3_000_000, 4, 6, False),  # more than one in a million
+        (3_000_000, 1, 7, False),  # more than twice as far
+        (999_999, 1, 4, False),
+        (999_999, 1, 3, True),
+    ],
+)
+def test_one_value_in_a_million_may_lie_twice_as_far_out(values: int, beyond: int, off: int, ok: bool) -> None:
+    tensor = TensorSpec(name="image", dtype="uint8", shape=(values,))
+    expected = np.full(values, 100, np.uint8)
+    got = expected.copy()
+    got[:beyond] += off
+    difference = compare_arrays(tensor, got, expected, TOLERANCES["fp16"])
+    assert (difference.limit, difference.ok) == (3.0, ok)
+    assert difference.beyond == (beyond if off > 3 else 0)
+    told = f"; {difference.beyond} of {values} values are beyond it" in str(difference)
+    assert told == (values >= 1_000_000)
+
+
 def test_the_sizes_tried_hold_an_odd_one_and_stay_inside_the_limits() -> None:
     def sizes(low: int, tuned: int, high: int) -> tuple[int, ...]:
         spec = GraphSpec(inputs=(), outputs=(), axes={"batch": AxisRange(min=low, opt=tuned, max=high)})

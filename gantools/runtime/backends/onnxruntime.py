@@ -28,8 +28,10 @@ from gantools.runtime.backends.base import (
     is_arithmetic,
     median_run,
 )
+from gantools.runtime.backends.onnxruntime_cuda_graph import Recordings
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+CUDA_GRAPH = "enable_cuda_graph"
 _PRECISIONS = {1: "fp32", 10: "fp16", 16: "bf16", 3: "int8", 2: "int8"}  # onnx.TensorProto.DataType
 
 
@@ -37,11 +39,18 @@ def _library() -> Any:
     return require("onnxruntime", extra="onnxruntime", why="to run graphs with ONNX Runtime")
 
 
-def _provider(device: str) -> tuple[str, dict[str, Any]]:
+def _provider(device: str, settings: Mapping[str, Any] = {}) -> tuple[str, dict[str, Any]]:
+    """The provider of a device, and what it is told of the settings: whatever no session takes."""
     kind, _, index = device.partition(":")
     if kind not in PROVIDERS:
         raise BackendError(f"ONNX Runtime has no device '{device}'.", hint=f"devices: {', '.join(PROVIDERS)}")
-    return PROVIDERS[kind], {"device_id": index} if index else {}
+    own = {key: value for key, value in settings.items() if kind != "cpu" and not _is_of_session(key)}
+    return PROVIDERS[kind], own | ({"device_id": index} if index else {})
+
+
+def _is_of_session(key: str) -> bool:
+    """Whether a setting is the session's: names of entries of its configuration have a dot."""
+    return "." in key or key == "graph_optimization_level"
 
 
 def _preload(ort: Any, device: str) -> None:
@@ -59,7 +68,7 @@ def session_options(ort: Any, graph: GraphFile, options: OpenOptions) -> Any:
     """What every provider is told in the same words.
 
     Settings are entries of the session's configuration, and ``graph_optimization_level``: ``basic``, ``extended`` or
-    ``all``, of which only the last gives channels in blocks to CPUs.
+    ``all``, of which only the last gives channels in blocks to CPUs. Those without a dot are the provider's on CUDA.
     """
     settings = ort.SessionOptions()
     settings.log_severity_level = 3
@@ -68,7 +77,7 @@ def session_options(ort: Any, graph: GraphFile, options: OpenOptions) -> Any:
     for key, value in options.settings.items():
         if key == "graph_optimization_level":
             settings.graph_optimization_level = getattr(ort.GraphOptimizationLevel, f"ORT_ENABLE_{str(value).upper()}")
-        else:
+        elif _is_of_session(key) or options.device == "cpu":
             settings.add_session_config_entry(key, str(value))
     for axis, size in graph.spec.fixed.items():
         settings.add_free_dimension_override_by_name(axis, size)
@@ -80,7 +89,7 @@ class OnnxRuntimeGraph:
 
     def __init__(self, path: Path, graph: GraphFile, options: OpenOptions) -> None:
         ort = _library()
-        provider, provider_options = _provider(options.device)
+        provider, provider_options = _provider(options.device, options.settings)
         _preload(ort, options.device)
         if provider not in (offered := ort.get_available_providers()):
             raise BackendError(
@@ -91,35 +100,41 @@ class OnnxRuntimeGraph:
         if provider == PROVIDERS["cuda"] and graph.precision == "fp32":
             # On by default, and another precision than fp32: products would have 11 significant bits.
             provider_options["use_tf32"] = 0
-        self._device = options.device
+        recorded = bool(int(provider_options.pop(CUDA_GRAPH, 0)))
         self._path, self._providers = path, [(provider, provider_options)]
+        opened = [(provider, provider_options | ({CUDA_GRAPH: 1} if recorded else {}))]
         try:
-            self._session: Any = ort.InferenceSession(path, self._settings, providers=self._providers)
+            self._session: Any = ort.InferenceSession(path, self._settings, providers=opened)
         except Exception as err:  # ONNX Runtime raises its own classes, which share no public base
             raise BackendError(f"ONNX Runtime cannot open '{path.name}': {first_line(err)}") from err
-        if (opened := self._session.get_providers()[0]) != provider:
+        if (found := self._session.get_providers()[0]) != provider:
             raise BackendError(
-                f"asked for device '{options.device}' and ONNX Runtime opened {opened}.",
+                f"asked for device '{options.device}' and ONNX Runtime opened {found}.",
                 hint="see 'gantools doctor' for the CUDA libraries it misses, or use --device cpu",
             )
         self._outputs = [tensor.name for tensor in graph.spec.outputs]
+        kind, _, index = options.device.partition(":")
+        self._place = (kind, int(index or 0))
+        self._recordings = Recordings(ort, self._session, self._outputs, self._place) if recorded else None
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Arrays:
         """Compute all outputs."""
+        if self._recordings is not None:
+            return self._recordings.run(inputs)
         return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
 
     def on_device(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Callable[[], None] | None:
         """By an IOBinding; outputs are allocated by each run, on the device."""
-        kind, _, index = self._device.partition(":")
-        if kind == "cpu":
+        if self._place[0] == "cpu":
             return None
-        place = (kind, int(index or 0))
+        if self._recordings is not None:
+            return self._recordings.on_device(inputs)
         binding = self._session.io_binding()
-        values = {name: _library().OrtValue.ortvalue_from_numpy(array, *place) for name, array in inputs.items()}
+        values = {name: _library().OrtValue.ortvalue_from_numpy(array, *self._place) for name, array in inputs.items()}
         for name, value in values.items():
             binding.bind_ortvalue_input(name, value)
         for name in self._outputs:
-            binding.bind_output(name, *place)
+            binding.bind_output(name, *self._place)
 
         def call() -> None:
             self._session.run_with_iobinding(binding)
@@ -156,7 +171,7 @@ class OnnxRuntimeGraph:
 
     def close(self) -> None:
         """Drop the session."""
-        self._session = None
+        self._session = self._recordings = None
 
 
 def _median_of(events: list[dict[str, Any]], precisions: Mapping[str, str]) -> dict[str, float]:
