@@ -52,7 +52,7 @@ def work(recipe: Recipe, processes: int, batch: int, steps: int) -> None:
     fabric = Fabric(accelerator="cpu", devices=processes, precision="32-true")
     fabric.launch()
     learner = Learner(recipe, fabric)
-    output = learner.model.output
+    output = learner.model.image
     images = open_images(recipe.data.source, resolution=output.height, channels=output.channels, max_broken=0.0)
     draws = Draws(
         images,

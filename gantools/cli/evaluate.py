@@ -64,7 +64,7 @@ def command(
         watch = stack.enter_context(watching())
         if artifact is not None:
             generator = stack.enter_context(open_artifact(artifact, backend=backend, device=device, threads=threads))
-            output = generator.artifact.manifest.output
+            output = generator.artifact.manifest.image
             # References are brought to size as the training images were.
             fit = generator.artifact.manifest.recipe.get("data", {}).get("fit", "resize")
             real = open_images(data, resolution=output.height, channels=output.channels, fit=fit, on_event=watch)

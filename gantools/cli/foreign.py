@@ -105,7 +105,7 @@ def yardstick_of(
 
     of_features = any(needs_features(name) for name in plan.max_loss)
     network = load_extractor(extractor, Where(threads=plan.threads), on_event) if of_features else None
-    output = artifact.manifest.output
+    output = artifact.manifest.image
     if data is None:
         return Yardstick(extractor=network)
     if artifact.manifest.sampler.image is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gantools.cli.options import ArtifactPath, Json
 from gantools.cli.output import emit_json, show_pairs, show_table
+
+if TYPE_CHECKING:
+    from gantools.core.artifact import ImageOutput, TextOutput
 
 
 def command(
@@ -38,13 +41,12 @@ def command(
         }
         emit_json(document | ({"layers": [vars(layer) for layer in compiled]} if layers else {}))
         return
-    output = manifest.output
     show_pairs(
         f"{manifest.name} ({manifest.modality})",
         {
             "digest": opened.digest,
             "parent": manifest.parent or "none",
-            "output": f"{output.width}x{output.height}, {'grey' if output.channels == 1 else 'RGB'}, uint8, NHWC",
+            "output": _described(manifest.output),
             "sampler": f"{manifest.sampler.kind}, runs '{manifest.sampler.graph}'",
             "goldens": f"seeds {', '.join(map(str, manifest.goldens.seeds))}" if manifest.goldens else "none",
         },
@@ -93,3 +95,9 @@ def command(
 
 def _psnr(value: float | None) -> str:
     return "equal" if value is None else f"{value:.1f} dB"
+
+
+def _described(output: ImageOutput | TextOutput) -> str:
+    if output.kind == "text":
+        return f"text of at most {output.steps} tokens, {output.vocabulary} different ones, int32"
+    return f"{output.width}x{output.height}, {'grey' if output.channels == 1 else 'RGB'}, uint8, NHWC"

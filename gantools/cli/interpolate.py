@@ -67,7 +67,7 @@ def command(
             generator.require_encoder()
             manifest = generator.artifact.manifest
             fit = manifest.recipe.get("data", {}).get("fit", "resize")
-            size = manifest.output
+            size = manifest.image
             files = [Path(name.strip()) for name in (images or "").split(",")]
             given = [decode_file(file, resolution=size.height, channels=size.channels, fit=fit) for file in files]
             samples = generator.interpolate_images(np.stack(given), steps, batch=batch)

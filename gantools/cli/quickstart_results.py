@@ -161,7 +161,7 @@ def collect(
         for name, artifact in artifacts.items()
         if name not in proofs or proofs[name].verdict != "built, not run"
     }
-    output = parent.manifest.output
+    output = parent.manifest.image
     fit = parent.manifest.recipe["data"]["fit"]
     references = open_images(data, resolution=output.height, channels=output.channels, fit=fit)
     count = len(references.images)

@@ -43,7 +43,7 @@ def command(
         manifest = generator.artifact.manifest
         # Images are brought to size as those of the training were.
         fit = manifest.recipe.get("data", {}).get("fit", "resize")
-        size = manifest.output
+        size = manifest.image
         source = open_images(images, resolution=size.height, channels=size.channels, fit=fit, on_event=watch)
         places = chosen(len(source.images), count)
         originals = np.ascontiguousarray(source.images[places])

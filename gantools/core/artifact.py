@@ -10,9 +10,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gantools.core.atomic import sha256_file
 from gantools.core.errors import ArtifactError
@@ -24,6 +24,7 @@ from gantools.core.spec import Frozen, GraphSpec
 
 MANIFEST = "manifest.json"
 METADATA_KEY = "gantools.manifest"
+TOKENIZER_KEY = "gantools.tokenizer"
 SCHEMA = 1
 # The graph that finds the latent of an image, in artifacts that have one: uint8 NHWC -> ``latent`` and its certainty.
 ENCODER = "encoder"
@@ -124,8 +125,39 @@ class ImageOutput(Frozen):
     classes: tuple[str, ...] = ()
 
 
+class TextOutput(Frozen):
+    """What a text sample is: tokens (steps,) int32, of which those from the first ``end`` on are no text.
+
+    Attributes:
+        steps: The most tokens of a sample, ``end`` among them.
+        vocabulary: How many tokens there are.
+        end: The token that ends a text and fills what is behind it.
+        begin: The token before the first one. No sample holds it.
+        unknown: Stands for what the vocabulary has not. No sample holds it.
+        tokenizer: File inside the artifact folder, as the library ``tokenizers`` writes it: tokens <-> text.
+        sha256: Its digest.
+        classes: Names of the classes that the input ``label`` counts from 0; empty where there are none.
+    """
+
+    kind: Literal["text"] = "text"
+    steps: int = Field(ge=1)
+    vocabulary: int = Field(ge=4)
+    end: int = 0
+    begin: int = 1
+    unknown: int = 2
+    tokenizer: str = "tokenizer.json"
+    sha256: str = ""
+    classes: tuple[str, ...] = ()
+
+    _file_inside = field_validator("tokenizer")(_inside)
+
+
+Output = Annotated[ImageOutput | TextOutput, Field(discriminator="kind")]
+"""What a sample is."""
+
+
 class Goldens(Frozen):
-    """Samples of known seeds as the fp32 parent graph made them: ``.npy``, (len(seeds), ...) uint8."""
+    """Samples of known seeds as the fp32 parent graph made them: ``.npy``, (len(seeds), ...)."""
 
     file: str
     seeds: tuple[int, ...]
@@ -149,16 +181,36 @@ class Manifest(Frozen):
 
     schema_number: Literal[1] = Field(default=1, alias="schema")
     name: str
-    modality: Literal["image"]
+    modality: Literal["image", "text"]
     sampler: Sampler
     graphs: dict[str, GraphFile]
-    output: ImageOutput
+    output: Output
     goldens: Goldens | None = None
     examples: Examples | None = None
     quality: tuple[MetricCard, ...] = ()
     parent: str | None = None
     recipe: dict[str, Any] = {}
     steps: tuple[Step, ...] = ()
+
+    @model_validator(mode="after")
+    def _of_its_modality(self) -> Self:
+        if self.modality != self.output.kind:
+            raise ValueError(f"the modality is {self.modality}, and the output {self.output.kind}")
+        return self
+
+    @property
+    def image(self) -> ImageOutput:
+        """What an image is. Raises ArtifactError: samples are no images."""
+        if not isinstance(self.output, ImageOutput):
+            raise ArtifactError(f"'{self.name}' makes {self.modality}, not images.", hint="give one that makes images")
+        return self.output
+
+    @property
+    def text(self) -> TextOutput:
+        """What a text is. Raises ArtifactError: samples are no texts."""
+        if not isinstance(self.output, TextOutput):
+            raise ArtifactError(f"'{self.name}' makes {self.modality}s, not text.", hint="give one that makes text")
+        return self.output
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """The manifest as it is written to disk."""
@@ -190,6 +242,20 @@ class Artifact:
         entry = self.manifest.graphs[name]
         return self.folder / entry.file, entry
 
+    def tokenizer(self) -> str:
+        """The tokenizer of an artifact that makes text, as JSON.
+
+        Raises:
+            ArtifactError: It has none.
+        """
+        output = self.manifest.text
+        if self.path.is_dir():
+            return (self.folder / output.tokenizer).read_text(encoding="utf-8")
+        found = read_metadata(self.path).get(TOKENIZER_KEY)
+        if found is None:
+            raise ArtifactError(f"'{self.path}' holds no tokenizer.", hint="give the artifact folder")
+        return found
+
 
 def load_artifact(path: Path | str) -> Artifact:
     """Open an artifact folder or a lone ``.onnx``, and check every digest and every external-data path.
@@ -207,6 +273,8 @@ def load_artifact(path: Path | str) -> Artifact:
     manifest = _parse(content, f"{path / MANIFEST}")
     named = [(entry.file, entry.sha256) for entry in manifest.graphs.values()]
     named += [(one.file, one.sha256) for one in (manifest.goldens, manifest.examples) if one]
+    if isinstance(manifest.output, TextOutput):
+        named.append((manifest.output.tokenizer, manifest.output.sha256))
     for file, expected in named:
         _check_digest(path / file, expected)
     for entry in manifest.graphs.values():
@@ -218,7 +286,8 @@ def load_artifact(path: Path | str) -> Artifact:
 def seal(folder: Path, manifest: Manifest) -> Manifest:
     """Complete a folder of finished files into an artifact: embed the manifest, fill in digests, write it.
 
-    Each ONNX file gets a manifest that describes itself alone. Call once, last, inside ``staged_folder``.
+    Each ONNX file gets a manifest that describes itself alone, and the tokenizer where there is one. Call once, last,
+    inside ``staged_folder``.
     """
     graphs = {}
     for name, entry in manifest.graphs.items():
@@ -227,6 +296,10 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
             lone = manifest.model_copy(
                 update={"graphs": {name: entry}, "sampler": sampler, "goldens": None, "examples": None}
             )
+            if isinstance(manifest.output, TextOutput):
+                tokenizer = (folder / manifest.output.tokenizer).read_text(encoding="utf-8")
+                if read_metadata(folder / entry.file).get(TOKENIZER_KEY) != tokenizer:
+                    append_metadata(folder / entry.file, TOKENIZER_KEY, tokenizer)
             append_metadata(folder / entry.file, METADATA_KEY, lone.to_json(indent=None))
         graphs[name] = entry.model_copy(update={"sha256": sha256_file(folder / entry.file)})
     files = {
@@ -234,7 +307,10 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
         for name, one in (("goldens", manifest.goldens), ("examples", manifest.examples))
         if one is not None
     }
-    sealed = manifest.model_copy(update={"graphs": graphs, **files})
+    output = manifest.output
+    if isinstance(output, TextOutput):
+        output = output.model_copy(update={"sha256": sha256_file(folder / output.tokenizer)})
+    sealed = manifest.model_copy(update={"graphs": graphs, "output": output, **files})
     (folder / MANIFEST).write_text(sealed.to_json() + "\n")
     return sealed
 

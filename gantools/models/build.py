@@ -20,7 +20,7 @@ def build_model(recipe: Recipe) -> Model:
     if recipe.discriminator is None:
         return model
     row = DISCRIMINATORS.load(recipe.discriminator.name)
-    shape = ImageShape(model.output.height, model.output.channels, model.classes)
+    shape = ImageShape(model.image.height, model.image.channels, model.classes)
     net = row.build(row.Config(**recipe.discriminator.options), shape)
     model = model.with_net("D", net, scorer_graphs(net, shape))
     return architecture.judged(config, model) if architecture.judged else model

@@ -8,9 +8,12 @@ from typing import Any, Generic, Literal, TypeVar
 
 from torch import nn
 
-from gantools.core.artifact import ImageOutput
+from gantools.core.artifact import ImageOutput, TextOutput
+from gantools.core.errors import RecipeError
 from gantools.core.sampler import Sampler
 from gantools.core.spec import Frozen, GraphSpec
+
+_OTHER = "choose parts of one modality: model, discriminator, objective and data"
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,25 @@ class Model:
     nets: dict[str, nn.Module]
     graphs: Mapping[str, ExportGraph]
     sampler: Sampler
-    modality: Literal["image"]
-    output: ImageOutput
+    modality: Literal["image", "text"]
+    output: ImageOutput | TextOutput
     averaged: tuple[str, ...]
     classes: int = 0
     frozen: tuple[str, ...] = ()
+
+    @property
+    def image(self) -> ImageOutput:
+        """What an image is. Raises RecipeError: it makes something else."""
+        if not isinstance(self.output, ImageOutput):
+            raise RecipeError(f"the model makes {self.modality}, and images are asked for.", hint=_OTHER)
+        return self.output
+
+    @property
+    def text(self) -> TextOutput:
+        """What a text is. Raises RecipeError: it makes something else."""
+        if not isinstance(self.output, TextOutput):
+            raise RecipeError(f"the model makes {self.modality}s, and text is asked for.", hint=_OTHER)
+        return self.output
 
     def with_net(self, name: str, net: nn.Module, graphs: Mapping[str, ExportGraph]) -> Model:
         """The same model with one net more, and the graphs that are made of it."""

@@ -105,7 +105,7 @@ def _loop(recipe: Recipe, step: int, learner: Learner, draws: Draws, course: Cou
 
 
 def _open_images(recipe: Recipe, model: Model, on_event: OnEvent) -> ImageSet:
-    data, output = recipe.data, model.output
+    data, output = recipe.data, model.image
     images = open_images(
         data.source,
         resolution=output.height,

@@ -19,7 +19,7 @@ from gantools.core.artifact import Artifact
 from gantools.core.errors import ArtifactError, BackendError
 from gantools.core.events import Event, Progress
 from gantools.runtime.session import Where
-from gantools.timing.measure import BenchPlan, Timings
+from gantools.timing.measure import BenchPlan, Timings, measure
 from tests.zoo import make_artifact
 
 QUICK = BenchPlan(batches=(1, 4), min_calls=40, max_seconds=0.3, rounds=10, lead_in_ms=0, max_warmup_seconds=0.1)
@@ -127,7 +127,7 @@ def test_every_launch_is_a_new_process_and_counts_in_the_ratio(art: Artifact) ->
 
 def test_every_launch_has_an_order_of_its_own(art: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds: list[int] = []
-    whole = latency.measure
+    whole = measure
 
     def watched(calls: Any, plan: BenchPlan, **how: Any) -> dict[str, Timings]:
         seeds.append(plan.seed)

@@ -40,7 +40,7 @@ def test_graphs_return_what_their_spec_says(name: str, options: Options) -> None
             assert result.isfinite().all()
     both = (model.graphs[graph] for graph in ("generator_float", "generator"))
     floats, pixels = (graph.module(*drawn(model, graph)) for graph in both)
-    size = (model.output.height, model.output.width, model.output.channels)
+    size = (model.image.height, model.image.width, model.image.channels)
     assert tuple(pixels.shape[1:]) == size
     expected = (floats.permute(0, 2, 3, 1) * 127.5 + 127.5).round().clamp(0, 255)
     assert torch.equal(pixels.float(), expected), "both graphs are one generator"

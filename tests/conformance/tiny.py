@@ -124,7 +124,7 @@ def trained_looking(model: Model) -> Model:
 
 def small_batch(model: Model, size: int = 4, due: tuple[str, ...] = ()) -> Batch:
     """What a training step would get."""
-    output = model.output
+    output = model.image
     real = torch.rand(size, output.channels, output.height, output.width) * 2 - 1
     spec = model.graphs[model.sampler.graph].spec
     drawn = trial_inputs(spec, model.sampler, range(size))

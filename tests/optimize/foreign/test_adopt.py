@@ -52,7 +52,7 @@ def test_an_enlarger_of_any_opset_takes_and_gives_bytes(tmp_path: Path, opset: i
     made = adopt(path, UNIT, tmp_path / "art")
     assert shape_of(made) == ("batch", "2*height", "2*width", 3)
     assert shape_of(made, "generator_float") == ("batch", 3, "2*height", "2*width")
-    assert (made.manifest.output.scale, made.manifest.sampler.image) == (2, "x")
+    assert (made.manifest.image.scale, made.manifest.sampler.image) == (2, "x")
     assert {axis: (one.min, one.step) for axis, one in made.manifest.graphs["generator"].spec.axes.items()} == {
         "batch": (1, 1), "height": (16, 1), "width": (16, 1)
     }  # fmt: skip
@@ -89,7 +89,7 @@ def test_a_generator_of_one_fixed_size_gets_its_noise_from_the_seed(tmp_path: Pa
     made = adopt(generator(tmp_path / "net.onnx"), Adoption(), tmp_path / "art")
     assert made.manifest.sampler.image is None
     assert made.manifest.sampler.noise["0"].distribution == "normal"
-    assert (made.manifest.output.height, made.manifest.output.channels, shape_of(made)) == (8, 1, (1, 8, 8, 1))
+    assert (made.manifest.image.height, made.manifest.image.channels, shape_of(made)) == (8, 1, (1, 8, 8, 1))
     with open_artifact(made.path) as opened:
         both = opened.sample([3, 4])
         assert both.shape == (2, 8, 8, 1)
@@ -120,9 +120,9 @@ def test_the_step_of_a_network_that_halves_is_found(tmp_path: Path) -> None:
 def test_the_size_is_that_of_the_output_that_was_asked_for(tmp_path: Path) -> None:
     net = detailed(tmp_path / "net.onnx")
     whole = adopt(net, said(output="y"), tmp_path / "a")
-    assert (shape_of(whole), whole.manifest.output.scale) == (("batch", "2*height", "2*width", 3), 2)
+    assert (shape_of(whole), whole.manifest.image.scale) == (("batch", "2*height", "2*width", 3), 2)
     first = adopt(net, UNIT, tmp_path / "b")
-    assert (shape_of(first), first.manifest.output.scale) == (("batch", "height", "width", 3), 1)
+    assert (shape_of(first), first.manifest.image.scale) == (("batch", "height", "width", 3), 1)
 
 
 def test_bytes_need_no_range(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_limits_that_the_user_gives_stay(tmp_path: Path) -> None:
     made = adopt(enlarger(tmp_path / "net.onnx"), UNIT.model_copy(update={"axes": axes}), tmp_path / "art")
     spec = made.manifest.graphs["generator"].spec
     assert {name: spec.axes[name] for name in axes} == axes
-    assert (made.manifest.output.height, made.manifest.output.width) == (48, 64)
+    assert (made.manifest.image.height, made.manifest.image.width) == (48, 64)
 
 
 def test_real_images_go_with_the_artifact(tmp_path: Path) -> None:
