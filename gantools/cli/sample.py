@@ -13,7 +13,6 @@ from gantools.cli.options import (
     Batch,
     Device,
     Json,
-    Out,
     Scale,
     Settings,
     Threads,
@@ -21,6 +20,7 @@ from gantools.cli.options import (
     parse_settings,
 )
 from gantools.cli.output import emit_json, origin_of, say
+from gantools.cli.sample_texts import write_texts
 
 if TYPE_CHECKING:
     from gantools.core.artifact import Manifest
@@ -31,7 +31,13 @@ EACH = "each"
 def command(
     artifact: ArtifactPath,
     seeds: Annotated[str, typer.Option(help="Seeds, such as 0-63 or 7,8,100-103.")] = "0-63",
-    out: Out = Path("grid.png"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of images: a .png for one grid, a .npy for the array, or a folder for one PNG each; none: grid.png. "
+            "Of texts: a .jsonl with seed and text, or a file with one a line; none: standard output."
+        ),
+    ] = None,
     others: Annotated[
         list[Path] | None,
         typer.Option("--or", metavar="ART", help="Use this one where those before it do not open; repeatable."),
@@ -40,6 +46,11 @@ def command(
     label: Annotated[
         str | None, typer.Option(help="A class by name or number, or 'each' for all of them in every seed's row.")
     ] = None,
+    prefix: Annotated[str | None, typer.Option(help="What texts begin with.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of texts: 1 as the model has it, less is safer, 0 the likeliest token.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="The most tokens of a text, its end included.")] = None,
     graph: Annotated[str | None, typer.Option(help="A graph other than the artifact's main one.")] = None,
     backend: Backend = None,
     device: Device = None,
@@ -61,13 +72,20 @@ def command(
     from gantools.samplers import open_artifact
 
     numbers, turned = parse_ints(seeds, "--seeds"), parse_settings(settings)
+    if temperature is not None:
+        turned["temperature"] = temperature
     chain = [artifact, *(others or ())]
     with open_artifact(chain, graph=graph, backend=backend, device=device, threads=threads) as generator:
         for reason in generator.passed_over:
             say(f"warning: {reason}")
         rows = _rows(generator.artifact.manifest, numbers, label)
         chosen = [number for _, number in rows] if label == EACH else label
-        samples = generator.sample([seed for seed, _ in rows], batch=batch, settings=turned, label=chosen)
+        how = {"batch": batch, "settings": turned, "label": chosen, "prefix": prefix, "steps": steps}
+        if generator.artifact.manifest.modality == "text":
+            write_texts(generator, [seed for seed, _ in rows], out=out, as_json=json, **how)
+            return
+        out = out or Path("grid.png")
+        samples = generator.sample([seed for seed, _ in rows], **how)
         origin = origin_of(generator)
         if label is not None:
             origin["gantools.label"] = label

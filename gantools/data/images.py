@@ -43,6 +43,11 @@ class ImageSet:
     classes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
+    @property
+    def rows(self) -> npt.NDArray[np.uint8]:
+        """The images."""
+        return self.images
+
     def name_of(self, number: int) -> str:
         """The name of an image, or its number where it has none."""
         return self.names[number] if self.names else str(number)

@@ -18,7 +18,7 @@ import onnx_ir as ir
 import torch
 
 import gantools
-from gantools.core.artifact import MANIFEST, Artifact, Goldens, GraphFile, Manifest, load_artifact, seal
+from gantools.core.artifact import MANIFEST, Artifact, Goldens, GraphFile, Manifest, TextOutput, load_artifact, seal
 from gantools.core.atomic import staged_folder
 from gantools.core.errors import ExportError
 from gantools.core.events import Note, OnEvent, Progress, ignore
@@ -29,7 +29,7 @@ from gantools.export.eager import open_eager
 from gantools.models.discriminators.scorer import GRAPH as DISCRIMINATOR
 from gantools.models.model import ExportGraph, Model
 from gantools.runtime.session import Session
-from gantools.samplers.feedforward import sample
+from gantools.samplers import SAMPLERS
 from gantools.train.checkpoint import Checkpoint
 from gantools.verify.parity import check
 from gantools.verify.tolerances import TOLERANCES
@@ -101,9 +101,13 @@ def export(
         ]
         main = graphs[model.sampler.graph]
         with Session(folder / main.file, main) as session:
+            sample = SAMPLERS.load(model.sampler.kind)
             drawn = sample(session, model.sampler, GOLDEN_SEEDS, main.spec.largest_batch, {})
             goldens = np.concatenate(list(drawn))
             np.save(folder / GOLDENS_FILE, goldens, allow_pickle=False)
+        output = model.output.model_copy(update={"classes": checkpoint.state.classes})
+        if isinstance(output, TextOutput):
+            (folder / output.tokenizer).write_text(checkpoint.tokenizer(), encoding="utf-8")
         step = Step(
             stage="export",
             options={**options.model_dump(mode="json"), "step": checkpoint.step, "opset": OPSET},
@@ -116,7 +120,7 @@ def export(
             modality=model.modality,
             sampler=model.sampler,
             graphs=graphs,
-            output=model.output.model_copy(update={"classes": checkpoint.state.classes}),
+            output=output,
             goldens=Goldens(file=GOLDENS_FILE, seeds=GOLDEN_SEEDS),
             parent=checkpoint.digest,
             recipe=checkpoint.recipe.model_dump(mode="json"),

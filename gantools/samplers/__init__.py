@@ -12,7 +12,13 @@ from gantools.runtime.session import Where
 from gantools.samplers.chain import first_that_opens
 from gantools.samplers.generator import Generator
 
-SAMPLERS: Table[Any] = Table("sampler", {"feedforward": "gantools.samplers.feedforward:sample"})
+SAMPLERS: Table[Any] = Table(
+    "sampler",
+    {
+        "feedforward": "gantools.samplers.feedforward:sample",
+        "sequence": "gantools.samplers.sequence:sample",
+    },
+)
 
 
 def open_artifact(

@@ -17,7 +17,12 @@ from gantools.runtime.session import Session
 
 
 def sample(
-    session: Session, sampler: Sampler, seeds: Sequence[int], batch: int, inputs: Mapping[str, npt.NDArray[Any]]
+    session: Session,
+    sampler: Sampler,
+    seeds: Sequence[int],
+    batch: int,
+    inputs: Mapping[str, npt.NDArray[Any]],
+    sizes: Mapping[str, int] | None = None,
 ) -> Iterator[npt.NDArray[Any]]:
     """Run the graph over the seeds, ``batch`` at a time.
 
@@ -28,6 +33,7 @@ def sample(
         batch: Samples in one run.
         inputs: What the caller gives instead of what would be drawn or set: a row for each seed, or one value for all
             where the graph takes one.
+        sizes: Of dynamic axes other than the batch, where drawn inputs have any.
 
     Yields:
         The first output of each run, (at most batch, ...).
@@ -48,7 +54,7 @@ def sample(
         places = np.minimum(np.arange(start, start + max(count, least)), start + count - 1)
         part = [seeds[place] for place in places]
         given = {name: array if name in shared else array[places] for name, array in inputs.items()}
-        outputs = session.run({**inputs_of(rest, sampler, part), **given})
+        outputs = session.run({**inputs_of(rest, sampler, part, sizes), **given})
         yield outputs[session.spec.outputs[0].name][:count]
 
 
@@ -59,7 +65,7 @@ def inputs_of(
 
     Args:
         inputs: Of the graph.
-        sampler: Which of them are drawn or set.
+        sampler: Which of them are drawn, set or filled.
         seeds: One for each row.
         sizes: Of dynamic axes other than the batch, where these inputs have any.
 
@@ -69,7 +75,8 @@ def inputs_of(
     """
     known: Arrays = {}
     for tensor in inputs:
-        shape = tensor.row(sizes or {}) if tensor.name in sampler.noise or tensor.name in sampler.settings else ()
+        ours = {*sampler.noise, *sampler.settings, *sampler.constants}
+        shape = tensor.row(sizes or {}) if tensor.name in ours else ()
         if source := sampler.noise.get(tensor.name):
             if source.distribution == "normal":
                 known[tensor.name] = normals(seeds, source.stream, shape)
@@ -81,6 +88,8 @@ def inputs_of(
                 known[tensor.name] = np.minimum(index, source.categories - 1)
         elif setting := sampler.settings.get(tensor.name):
             known[tensor.name] = np.full((len(seeds), *shape), setting.default, np.float32)
+        elif (value := sampler.constants.get(tensor.name)) is not None:
+            known[tensor.name] = np.full((len(seeds), *shape), value, tensor.dtype)
         if tensor.name in known and not tensor.has_rows:
             known[tensor.name] = known[tensor.name][0]
     return known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, final
 
@@ -13,8 +14,10 @@ from gantools.core.artifact import ENCODER, Artifact
 from gantools.core.errors import ArtifactError, InputMismatchError
 from gantools.core.sampler import Sampler
 from gantools.runtime.session import Session, Where
+from gantools.runtime.tokens import Tokenizer
 from gantools.samplers.choices import Label, chosen_inputs
 from gantools.samplers.interpolation import check_walk, walk, walk_inputs
+from gantools.samplers.texts import begun_with
 
 Sample = Callable[[Session, Sampler, Sequence[int], int, Mapping[str, npt.NDArray[Any]]], Iterator[npt.NDArray[Any]]]
 _LATENT = "latent"
@@ -53,7 +56,9 @@ class Generator:
         inputs: Mapping[str, npt.NDArray[Any]] | None = None,
         settings: Mapping[str, float] | None = None,
         label: Label | Sequence[Label] | None = None,
-    ) -> npt.NDArray[Any]:
+        prefix: str | None = None,
+        steps: int | None = None,
+    ) -> Any:
         """One sample for each seed. Sample k depends on seed k alone, not on the other seeds or on ``batch``.
 
         Args:
@@ -63,15 +68,19 @@ class Generator:
                 makes images of images.
             settings: Name -> value, such as ``{"truncation": 0.7}``, for all samples; what is left out has its default.
             label: The class of all samples or of each, by name or by number from 0; none: drawn from the seeds.
+            prefix: What all texts begin with.
+            steps: The most tokens of a text, its end included; none: as many as the graph allows.
 
         Returns:
-            For images: (len(seeds), height, width, channels) uint8, 0..255.
+            For images: (len(seeds), height, width, channels) uint8, 0..255. For texts: a list of str.
 
         Raises:
             InputMismatchError: A seed or a setting is out of range, or an input does not fit.
             UnknownNameError: There is no such setting or class.
         """
-        return _joined(self.stream(seeds, batch=batch, inputs=inputs, settings=settings, label=label))
+        given: dict[str, Any] = {"settings": settings, "label": label, "prefix": prefix, "steps": steps}
+        samples = _joined(self.stream(seeds, batch=batch, inputs=inputs, **given))
+        return self.tokenizer.decode(samples) if self.artifact.manifest.modality == "text" else samples
 
     def stream(
         self,
@@ -81,8 +90,14 @@ class Generator:
         inputs: Mapping[str, npt.NDArray[Any]] | None = None,
         settings: Mapping[str, float] | None = None,
         label: Label | Sequence[Label] | None = None,
+        prefix: str | None = None,
+        steps: int | None = None,
     ) -> Iterator[npt.NDArray[Any]]:
-        """Like ``sample``, one array for each run of the graph: memory does not grow with the number of seeds."""
+        """Like ``sample``, one array for each run of the graph: memory does not grow with the number of seeds.
+
+        Yields:
+            As ``sample`` returns; of texts, their tokens (n, steps) int32.
+        """
         wanted = self.artifact.manifest.sampler.image
         if wanted is not None and wanted not in (inputs or {}):
             raise InputMismatchError(
@@ -90,6 +105,7 @@ class Generator:
                 hint=f"in Python: open_artifact(ART).sample([0], inputs={{'{wanted}': images}}), uint8 NHWC",
             )
         chosen = chosen_inputs(self.artifact.manifest, len(seeds), settings or {}, label)
+        chosen |= begun_with(self.artifact, self.session.spec, len(seeds), prefix, steps)
         batch = batch or self.session.spec.largest_batch
         return self._sample(self.session, self.artifact.manifest.sampler, seeds, batch, {**chosen, **(inputs or {})})
 
@@ -185,6 +201,16 @@ class Generator:
         check_walk(len(images), steps)
         return _rows(self._decoded(walk(self.encode(images, batch=batch), steps), batch), steps)
 
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Tokens <-> text, of artifacts that make texts.
+
+        Raises:
+            ArtifactError: This one does not.
+            MissingDependencyError: The library ``tokenizers`` is not installed.
+        """
+        return Tokenizer(self.artifact.tokenizer())
+
     def close(self) -> None:
         """Free the graphs."""
         self.session.close()
@@ -221,6 +247,8 @@ def _joined(parts: Iterator[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
-def _rows(samples: npt.NDArray[Any], steps: int) -> npt.NDArray[Any]:
+def _rows(samples: Any, steps: int) -> Any:
     """One row for each way."""
+    if isinstance(samples, list):
+        return [samples[first : first + steps] for first in range(0, len(samples), steps)]
     return samples.reshape(-1, steps, *samples.shape[1:])

@@ -1,8 +1,9 @@
 """Checkpoints: weights as safetensors, everything else as JSON. Nothing here can run code when it is opened.
 
 A run folder has ``checkpoints/step-00000500/`` with ``nets.safetensors`` (all nets), ``ema.safetensors`` (the averaged
-nets that ship), ``optimizers.safetensors``, ``objective.safetensors`` (what the objective remembers) and
-``state.json``; and ``best.json``, which names the checkpoint with the lowest KID.
+nets that ship), ``optimizers.safetensors``, ``objective.safetensors`` (what the objective remembers),
+``state.json``, and ``tokenizer.json`` where it makes texts; and ``best.json``, which names the checkpoint with the
+lowest KID.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from gantools.train.watch import Memory
 STATE, BEST, CHECKPOINTS = "state.json", "best.json", "checkpoints"
 NETS, EMA, OPTIMIZERS = "nets.safetensors", "ema.safetensors", "optimizers.safetensors"
 OBJECTIVE = "objective.safetensors"
+TOKENIZER = "tokenizer.json"
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
 
 Which = Literal["best", "last"] | int
@@ -112,6 +114,19 @@ class Checkpoint:
         lines = [f"{sha256_file(path)}  {path.name}\n" for path in sorted(self.folder.iterdir()) if path.is_file()]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
+    def tokenizer(self) -> str:
+        """The tokenizer of the texts it was trained on, as JSON.
+
+        Raises:
+            ArtifactError: There is none.
+        """
+        try:
+            return (self.folder / TOKENIZER).read_text(encoding="utf-8")
+        except OSError as err:
+            raise ArtifactError(
+                f"'{self.folder}' has no {TOKENIZER}.", hint="copy the whole checkpoint folder"
+            ) from err
+
     def build_model(self, weights: Literal["ema", "raw"] | str = "ema") -> Model:
         """The model with its weights, on the CPU, in inference mode.
 
@@ -163,13 +178,14 @@ def load_checkpoint(path: Path | str, which: Which = "best") -> Checkpoint:
     return Checkpoint(folder, _read_state(folder))
 
 
-def save_checkpoint(run: Path, state: State, tensors: Mapping[str, Tensors]) -> Path:
+def save_checkpoint(run: Path, state: State, tensors: Mapping[str, Tensors], tokenizer: str | None = None) -> Path:
     """Write one checkpoint, whole or not at all.
 
     Args:
         run: The run folder.
         state: What is no tensor.
         tensors: File name -> what goes into it.
+        tokenizer: Of texts, as JSON.
 
     Raises:
         TrainingError: A weight is not finite; nothing is written.
@@ -185,6 +201,8 @@ def save_checkpoint(run: Path, state: State, tensors: Mapping[str, Tensors]) -> 
     with staged_folder(target, marker=STATE) as folder:
         for file, content in tensors.items():
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in content.items()}, folder / file)
+        if tokenizer is not None:
+            (folder / TOKENIZER).write_text(tokenizer, encoding="utf-8")
         (folder / STATE).write_text(state.model_dump_json(indent=2) + "\n")
     return target
 

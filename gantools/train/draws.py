@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from gantools.core.sampler import NoiseInput
-from gantools.data import ImageSet
 from gantools.losses.objectives.objective import Batch
 from gantools.models.model import Model
+from gantools.train.reals import Reals
 
 
 def generator(seed: int, stream: str, step: int, rank: int = 0, attempt: int = 0) -> torch.Generator:
@@ -33,18 +33,24 @@ def generator(seed: int, stream: str, step: int, rank: int = 0, attempt: int = 0
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A step's part of the batch on the CPU: pixels (n, height, width, channels) uint8, labels (n,) int64."""
+    """A step's part of the batch on the CPU.
 
-    pixels: Tensor
+    Attributes:
+        rows: Pixels (n, height, width, channels) uint8, or tokens (n, steps) int32.
+        labels: (n,) int64.
+        noise: By name.
+    """
+
+    rows: Tensor
     labels: Tensor | None
     noise: Mapping[str, Tensor]
 
 
 class Draws:
-    """The real images and the noise of every step. While it is entered, a thread draws the next step ahead.
+    """The real samples and the noise of every step. While it is entered, a thread draws the next step ahead.
 
     Args:
-        images: All real images.
+        reals: All real images or texts.
         model: Its sampler says which inputs are noise.
         batch: Images in a step, over all ranks; a multiple of ``world``.
         mirror: Flip half of the images left to right.
@@ -59,7 +65,7 @@ class Draws:
 
     def __init__(
         self,
-        images: ImageSet,
+        reals: Reals,
         model: Model,
         *,
         batch: int,
@@ -69,7 +75,7 @@ class Draws:
         world: int,
         device: torch.device,
     ) -> None:
-        self._images, self._labels = images.images, images.labels
+        self._rows, self._labels = reals.rows, reals.labels
         self._spec = model.graphs[model.sampler.graph].spec
         self._sampler = model.sampler
         self._batch, self._mirror, self._seed = batch, mirror, seed
@@ -85,23 +91,23 @@ class Draws:
         drawn = self._next(step)
         labels = None if drawn.labels is None else self._moved(drawn.labels)
         noise = {name: self._moved(tensor) for name, tensor in drawn.noise.items()}
-        return Batch(self._real(step, self._moved(drawn.pixels)), noise, labels, due, step)
+        return Batch(self._real(step, self._moved(drawn.rows)), noise, labels, due, step)
 
     def rng(self, stream: str, step: int) -> torch.Generator:
         """For whatever else the step draws."""
         return generator(self._seed, stream, step, self._rank, self.attempt)
 
     def indices(self, step: int) -> npt.NDArray[np.int64]:
-        """Which images the step sees on this rank: (batch / world,) int64. All epochs in a row are cut into batches."""
+        """Which rows the step sees on this rank: (batch / world,) int64. All epochs in a row are cut into batches."""
         local = self._batch // self._world
         first = step * self._batch + self._rank * local
-        epochs, places = np.divmod(np.arange(first, first + local), len(self._images))
+        epochs, places = np.divmod(np.arange(first, first + local), len(self._rows))
         parts = [self._order(int(epoch), self.attempt)[places[epochs == epoch]] for epoch in np.unique(epochs)]
         return np.concatenate(parts)
 
     def _shuffled(self, epoch: int, attempt: int) -> npt.NDArray[np.int64]:
         key = (self._seed, epoch, attempt) if attempt else (self._seed, epoch)
-        return np.random.default_rng(key).permutation(len(self._images))
+        return np.random.default_rng(key).permutation(len(self._rows))
 
     def _next(self, step: int) -> _Drawn:
         """What the thread drew for this step, where it did; and set it to work on the one after."""
@@ -119,7 +125,7 @@ class Draws:
     def _draw(self, step: int) -> _Drawn:
         chosen = self.indices(step)
         labels = None if self._labels is None else torch.from_numpy(self._labels[chosen])
-        return _Drawn(torch.from_numpy(self._images[chosen]), labels, self._noise(step))
+        return _Drawn(torch.from_numpy(self._rows[chosen]), labels, self._noise(step))
 
     def _moved(self, tensor: Tensor) -> Tensor:
         """On the device. From pinned memory a GPU fetches by itself, while this process goes on."""
@@ -127,19 +133,25 @@ class Draws:
             return tensor.to(self._device)
         return tensor.pin_memory().to(self._device, non_blocking=True)
 
-    def _real(self, step: int, pixels: Tensor) -> Tensor:
-        """(batch, channels, height, width) float32 in [-1, 1]: NCHW in shape and channels-last in memory."""
+    def _real(self, step: int, rows: Tensor) -> Tensor:
+        """(batch, channels, height, width) float32 in [-1, 1]: NCHW in shape and channels-last in memory.
+
+        Or tokens (batch, steps) int64.
+        """
+        if rows.dtype == torch.int32:
+            return rows.long()
         if self._mirror:
-            flip = self._moved(torch.rand(len(pixels), generator=self.rng("mirror", step)) < 0.5)
-            pixels = torch.where(flip[:, None, None, None], pixels.flip(2), pixels)
-        return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+            flip = self._moved(torch.rand(len(rows), generator=self.rng("mirror", step)) < 0.5)
+            rows = torch.where(flip[:, None, None, None], rows.flip(2), rows)
+        return rows.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
     def _noise(self, step: int) -> dict[str, Tensor]:
         local = self._batch // self._world
+        sizes = self._spec.sizes("max")
         drawn = {}
         for tensor in self._spec.inputs:
             if source := self._sampler.noise.get(tensor.name):
-                shape = (local, *(size for size in tensor.shape[1:] if isinstance(size, int)))
+                shape = (local, *tensor.row(sizes))
                 drawn[tensor.name] = _draw(source, shape, self.rng(tensor.name, step))
         return drawn
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from gantools.core.errors import DataError
 from gantools.core.events import Note, OnEvent, ignore
 from gantools.core.recipe import Recipe
-from gantools.data import ImageSet, note_duplicates, open_images
-from gantools.models.model import Model
+from gantools.data import ImageSet
 from gantools.train.checkpoint import Checkpoint, load_checkpoint, remove_leftovers
 from gantools.train.choices import as_begun, with_compile, with_precision
 from gantools.train.course import Course
@@ -22,6 +21,7 @@ from gantools.train.interrupt import StopRequest
 from gantools.train.learner import Learner
 from gantools.train.memory import kept_memory
 from gantools.train.processes import agreed, noticing_lost_processes, start_fabric
+from gantools.train.reals import Reals, open_reals
 from gantools.train.record import Recorder
 from gantools.train.run import Beginning, check_run, remove_undone, write_recipe
 from gantools.train.story import Story
@@ -39,17 +39,17 @@ def fit(
     recipe = with_precision(as_begun(recipe, out) if resume else recipe, fabric, on_event)
     learner = Learner(recipe, fabric)
 
-    def look() -> tuple[Beginning, ImageSet]:
+    def look() -> tuple[Beginning, Reals]:
         beginning = check_run(out, recipe, resume=resume)
         if not beginning.checkpoint:
             learner.start_from()
-        images = _open_images(recipe, learner.model, on_event)
-        _check_images(beginning, images, recipe)
-        return beginning, images
+        reals = open_reals(recipe, learner.model, on_event)
+        _check_reals(beginning, reals, recipe)
+        return beginning, reals
 
-    beginning, images = agreed(fabric, look, in_turn=True)
+    beginning, reals = agreed(fabric, look, in_turn=True)
     draws = Draws(
-        images,
+        reals,
         learner.model,
         batch=recipe.train.batch,
         mirror=recipe.data.mirror,
@@ -70,7 +70,7 @@ def fit(
         story.begin(out, fabric, beginning.step, beginning.memory.attempt)
         if learner.origin and not beginning.checkpoint:
             story.start_from(learner.origin)
-        return Recorder(out, recipe, beginning, learner, images, fabric.device, story, on_event)
+        return Recorder(out, recipe, beginning, learner, reals, fabric.device, story, on_event)
 
     with StopRequest() as stop, noticing_lost_processes(out), kept_memory(), ExitStack() as stack:
         if recorder := agreed(fabric, record):
@@ -91,7 +91,7 @@ def fit(
 def _loop(recipe: Recipe, step: int, learner: Learner, draws: Draws, course: Course) -> None:
     """Train from ``step`` finished steps to the end."""
     while step < recipe.train.steps and not course.stopped_at:
-        # 1. Draw real images and noise.
+        # 1. Draw real samples and noise.
         due = learner.due(step)
         batch = draws.batch(step, tuple(phase.name for phase in due))
         # 2. Update the discriminator on real and generated images.
@@ -104,35 +104,11 @@ def _loop(recipe: Recipe, step: int, learner: Learner, draws: Draws, course: Cou
         step = course.after(step + 1)
 
 
-def _open_images(recipe: Recipe, model: Model, on_event: OnEvent) -> ImageSet:
-    data, output = recipe.data, model.image
-    images = open_images(
-        data.source,
-        resolution=output.height,
-        channels=output.channels,
-        max_broken=data.max_broken,
-        cache=data.cache,
-        on_event=on_event,
-        labels=bool(model.classes),
-        fit=data.fit,
-    )
-    note_duplicates(images, on_event=on_event)
-    _check_classes(model.classes, images)
-    return images
-
-
-def _check_images(beginning: Beginning, images: ImageSet, recipe: Recipe) -> None:
-    if beginning.checkpoint and beginning.checkpoint.state.data_sha256 != images.digest:
+def _check_reals(beginning: Beginning, reals: Reals, recipe: Recipe) -> None:
+    if beginning.checkpoint and beginning.checkpoint.state.data_sha256 != reals.digest:
+        what = "images" if isinstance(reals, ImageSet) else "texts"
         raise DataError(
-            f"the images of '{recipe.data.source}' have digest {images.digest[:12]}, the run was begun with "
+            f"the {what} of '{recipe.data.source}' have digest {reals.digest[:12]}, the run was begun with "
             f"{beginning.checkpoint.state.data_sha256[:12]}.",
-            hint="put the old images back, or give another --out",
-        )
-
-
-def _check_classes(wanted: int, images: ImageSet) -> None:
-    if wanted and len(images.classes) != wanted:
-        raise DataError(
-            f"'{images.name}' has {len(images.classes)} classes, the model is built for {wanted}.",
-            hint=f"set model.classes={len(images.classes)}",
+            hint=f"put the old {what} back, or give another --out",
         )

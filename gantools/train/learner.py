@@ -98,7 +98,7 @@ class Learner:
 
     def due(self, step: int) -> list[Phase]:
         """The phases that happen after ``step`` finished steps, in order."""
-        return [phase for phase in self.objective.phases if step % phase.every == 0]
+        return [phase for phase in self.objective.phases if phase.is_due(step)]
 
     def update(self, phase: Phase, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Take one optimizer step on the nets of a phase; returns the loss terms, which nobody has waited for yet."""

@@ -73,6 +73,14 @@ class Log:
         save_grid(self._run / SAMPLES / f"step-{step:08d}{again}.png", images, metadata=metadata)
         self._board.add_image("samples", image_grid(images), step, dataformats="HWC")
 
+    def texts(self, step: int, lines: list[str]) -> None:
+        """Save samples, one a line."""
+        again = f"-attempt-{self._attempt}" if self._attempt else ""
+        path = self._run / SAMPLES / f"step-{step:08d}{again}.txt"
+        path.parent.mkdir(exist_ok=True)
+        write_atomic(path, "".join(f"{line}\n" for line in lines).encode())
+        self._board.add_text("samples", "\n\n".join(lines), step)
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """What happens within is not training and does not count in the speed."""

@@ -25,7 +25,7 @@ Images = npt.NDArray[np.uint8]
 
 
 @torch.inference_mode()
-def sample(model: Model, seeds: Sequence[int], device: torch.device) -> Images:
+def sample(model: Model, seeds: Sequence[int], device: torch.device) -> npt.NDArray[Any]:
     """Run the graph that ships, in float32, on the noise that applications will use.
 
     Args:
@@ -34,12 +34,13 @@ def sample(model: Model, seeds: Sequence[int], device: torch.device) -> Images:
         device: Where the model is.
 
     Returns:
-        (len(seeds), height, width, channels) uint8, NHWC, 0..255.
+        (len(seeds), height, width, channels) uint8, NHWC, 0..255; of texts, tokens (len(seeds), steps) int32.
     """
     graph = model.graphs[model.sampler.graph]
+    sizes = graph.spec.sizes("max")
     parts = []
     for start in range(0, len(seeds), _BATCH):
-        drawn = inputs_of(graph.spec.inputs, model.sampler, seeds[start : start + _BATCH])
+        drawn = inputs_of(graph.spec.inputs, model.sampler, seeds[start : start + _BATCH], sizes)
         inputs = [torch.from_numpy(drawn[tensor.name]).to(device) for tensor in graph.spec.inputs]
         parts.append(graph.module(*inputs).cpu().numpy())
     return np.ascontiguousarray(np.concatenate(parts))

@@ -13,8 +13,9 @@ import torch
 
 from gantools.core.errors import TrainingError
 from gantools.core.events import OnEvent
-from gantools.core.recipe import Recipe
-from gantools.data import ImageSet
+from gantools.core.recipe import EvaluateSection, Recipe
+from gantools.data.texts import TextSet
+from gantools.runtime.tokens import Tokenizer
 from gantools.train.checkpoint import (
     State,
     best_step,
@@ -27,9 +28,11 @@ from gantools.train.guard import means
 from gantools.train.learner import Learner
 from gantools.train.log import Log
 from gantools.train.quality import Scorer, sample
+from gantools.train.reals import Reals
 from gantools.train.report import write_report
 from gantools.train.run import Beginning, Rollback, go_back
 from gantools.train.story import Story
+from gantools.train.text_quality import TextScorer
 from gantools.train.watch import SLOWER, Finding, Memory, Score, Value, Watch
 
 GRID_SEEDS = range(64)
@@ -44,7 +47,7 @@ class Recorder:
         recipe: Says when what is due.
         beginning: Where the training goes on.
         learner: What is recorded.
-        images: What it is scored against.
+        reals: What it is scored against.
         device: Where the learner is.
         story: Where events go.
         on_event: Who watches.
@@ -56,15 +59,15 @@ class Recorder:
         recipe: Recipe,
         beginning: Beginning,
         learner: Learner,
-        images: ImageSet,
+        reals: Reals,
         device: torch.device,
         story: Story,
         on_event: OnEvent,
     ) -> None:
         self._run, self._recipe, self._learner, self._story = run, recipe, learner, story
-        self._images, self._device = images, device
-        evaluate = recipe.evaluate
-        self._scorer = Scorer(images, evaluate.samples, evaluate.extractor, on_event) if evaluate.every else None
+        self._reals, self._device = reals, device
+        self._tokenizer = Tokenizer(reals.tokenizer) if isinstance(reals, TextSet) else None
+        self._scorer = _scorer(reals, recipe.evaluate, on_event)
         self._watch = Watch(recipe.safety, beginning.memory)
         attempt = beginning.memory.attempt
         self._log = Log(run, start=beginning.step, attempt=attempt, total=recipe.train.steps, on_event=on_event)
@@ -93,9 +96,7 @@ class Recorder:
         scheduled = _due(step, recipe.evaluate.every)
         with self._log.paused():
             if recipe.train.sample_every and (last or _due(step, recipe.train.sample_every)):
-                grid = sample(self._learner.averaged, GRID_SEEDS, self._device)
-                seeds = f"{GRID_SEEDS.start}-{GRID_SEEDS.stop - 1}"
-                self._log.grid(step, grid, {"name": recipe.name, "step": str(step), "seeds": seeds})
+                self._show(step)
             quality = self._score(step) if scheduled or last else None
             # A score that is not due in every course of this training is no part of what it remembers.
             if quality and scheduled and (failure := self._failure(step, self._watch.score(_judged(step, quality)))):
@@ -108,6 +109,14 @@ class Recorder:
                     return self._go_back(step, Finding(err.message.rstrip("."), SLOWER, fatal=True))
                 self._report(at_once=last or stopping)
         return None
+
+    def _show(self, step: int) -> None:
+        samples = sample(self._learner.averaged, GRID_SEEDS, self._device)
+        if self._tokenizer is not None:
+            self._log.texts(step, self._tokenizer.decode(samples))
+            return
+        seeds = f"{GRID_SEEDS.start}-{GRID_SEEDS.stop - 1}"
+        self._log.grid(step, samples, {"name": self._recipe.name, "step": str(step), "seeds": seeds})
 
     def _failure(self, step: int, findings: Sequence[Finding]) -> Finding | None:
         """What is fatal among findings; of others it warns."""
@@ -150,14 +159,15 @@ class Recorder:
         state = State(
             step=step,
             images_seen=step * self._recipe.train.batch,
-            data_sha256=self._images.digest,
+            data_sha256=self._reals.digest,
             quality=quality,
-            classes=self._images.classes,
+            classes=self._reals.classes,
             memory=self._watch.memory,
             origin=self._learner.origin,
             recipe=self._recipe,
         )
-        folder = save_checkpoint(self._run, state, self._learner.tensors())
+        tokenizer = self._reals.tokenizer if isinstance(self._reals, TextSet) else None
+        folder = save_checkpoint(self._run, state, self._learner.tensors(), tokenizer)
         best = keep_best_and_newest(self._run, self._recipe.train.keep)
         scored = f", KID {quality['kid']:.4f}{' (best so far)' if best == step else ''}" if quality else ""
         self._story.tell("saved", step, f"saved {folder.name}{scored}", attempt=self._watch.memory.attempt)
@@ -180,6 +190,14 @@ def is_due(step: int, recipe: Recipe) -> bool:
     """Whether anything but looking at the losses is to be done after ``step`` finished steps."""
     every = (recipe.train.sample_every, recipe.train.checkpoint_every, recipe.evaluate.every)
     return step == recipe.train.steps or any(_due(step, steps) for steps in every)
+
+
+def _scorer(reals: Reals, evaluate: EvaluateSection, on_event: OnEvent) -> Scorer | TextScorer | None:
+    if not evaluate.every:
+        return None
+    if isinstance(reals, TextSet):
+        return TextScorer(reals, evaluate.samples, evaluate.extractor, on_event)
+    return Scorer(reals, evaluate.samples, evaluate.extractor, on_event)
 
 
 def _due(step: int, every: int) -> bool:

@@ -22,7 +22,9 @@ class Phase:
         name: Such as ``"D"``, ``"D_r1"``, ``"G"``.
         updates: Names of the nets whose parameters it changes; the others stay as they are. Empty for a phase that
             only measures, or that changes buffers by itself.
-        every: It happens in every ``every``-th step.
+        every: It happens in every ``every``-th step ...
+        begins: ... after so many finished steps ...
+        ends: ... and no more after so many; none: to the end of the training.
         twice: Its loss holds gradients, so networks are differentiated twice; compiled ones cannot be.
     """
 
@@ -30,6 +32,12 @@ class Phase:
     updates: tuple[str, ...]
     every: int = 1
     twice: bool = False
+    begins: int = 0
+    ends: int | None = None
+
+    def is_due(self, step: int) -> bool:
+        """Whether it happens after ``step`` finished steps."""
+        return self.begins <= step < (self.ends or step + 1) and step % self.every == 0
 
 
 @dataclass(frozen=True)
@@ -50,10 +58,11 @@ class Batch:
     """What one training step works on.
 
     Attributes:
-        real: (batch, channels, height, width) float32 in [-1, 1], NCHW in channels-last memory.
+        real: (batch, channels, height, width) float32 in [-1, 1], NCHW in channels-last memory; of texts, tokens
+            (batch, steps) int64.
         noise: Drawn inputs of the generator by name, such as ``latent`` (batch, latent) float32 N(0, 1), and for models
             with classes ``label`` (batch,) int64.
-        labels: Classes of the real images, (batch,) int64; none where the model has no classes.
+        labels: Classes of the real samples, (batch,) int64; none where the model has no classes.
         due: Names of the phases that happen in this step, in order.
         step: Finished steps before this one.
     """

@@ -1,0 +1,61 @@
+"""What a training learns from: images or texts, whichever the model makes, as rows of one array."""
+
+from __future__ import annotations
+
+from gantools.core.errors import DataError
+from gantools.core.events import OnEvent
+from gantools.core.recipe import Recipe
+from gantools.data import ImageSet, note_duplicates, open_images
+from gantools.data.texts import TextSet, open_texts
+from gantools.models.model import Model
+
+Reals = ImageSet | TextSet
+
+
+def open_reals(recipe: Recipe, model: Model, on_event: OnEvent) -> Reals:
+    """Open what the recipe names, in the size that the model makes.
+
+    Args:
+        recipe: Its section ``data``.
+        model: What it makes.
+        on_event: Who watches.
+
+    Raises:
+        DataError: It cannot be used, or has other classes than the model.
+    """
+    reals = _texts(recipe, model, on_event) if model.modality == "text" else _images(recipe, model, on_event)
+    if model.classes and len(reals.classes) != model.classes:
+        raise DataError(
+            f"'{reals.name}' has {len(reals.classes)} classes, the model is built for {model.classes}.",
+            hint=f"set model.classes={len(reals.classes)}",
+        )
+    return reals
+
+
+def _images(recipe: Recipe, model: Model, on_event: OnEvent) -> ImageSet:
+    data, output = recipe.data, model.image
+    images = open_images(
+        data.source,
+        resolution=output.height,
+        channels=output.channels,
+        max_broken=data.max_broken,
+        cache=data.cache,
+        on_event=on_event,
+        labels=bool(model.classes),
+        fit=data.fit,
+    )
+    note_duplicates(images, on_event=on_event)
+    return images
+
+
+def _texts(recipe: Recipe, model: Model, on_event: OnEvent) -> TextSet:
+    data, output = recipe.data, model.text
+    return open_texts(
+        data.source,
+        kind=data.tokenizer,
+        vocabulary=output.vocabulary,
+        steps=output.steps,
+        max_broken=data.max_broken,
+        on_event=on_event,
+        labels=bool(model.classes),
+    )
