@@ -20,5 +20,6 @@ OBJECTIVES: Table[Any] = Table(
         "elbo": "gantools.losses.objectives.elbo:elbo",
         "likelihood": "gantools.losses.objectives.likelihood:likelihood",
         "seqgan": "gantools.losses.objectives.seqgan:seqgan",
+        "relgan": "gantools.losses.objectives.relgan:relgan",
     },
 )

@@ -88,7 +88,7 @@ class SeqGAN(Objective):
         if self.config.likelihood_weight:
             real = likelihood_loss(nets, batch)
             assert real.value is not None
-            value, terms = value + self.config.likelihood_weight * real.value, terms | real.terms
+            value = value + self.config.likelihood_weight * real.value
         return Loss(value, terms)
 
     @torch.no_grad()
