@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantools.cli.options import Backend, Device, Json, Threads
+from gantools.cli.evaluate_texts import report_texts
+from gantools.cli.options import Backend, Device, Json, Settings, Threads, parse_settings
 from gantools.cli.output import emit_json, show_table, watching
 
 if TYPE_CHECKING:
@@ -20,13 +21,23 @@ CHANNELS = 3  # with --images: grey ones lose nothing in colour, whatever the ex
 def command(
     artifact: Annotated[Path | None, typer.Argument(metavar="ART", help="An artifact; or give --images.")] = None,
     *,
-    data: Annotated[str, typer.Option(help="Reference images: a folder, a .zip, or builtin:digits.")],
+    data: Annotated[
+        str, typer.Option(help="References: images in a folder or .zip, texts in a .txt, or builtin:NAME.")
+    ],
+    training: Annotated[
+        str | None, typer.Option(help="Of texts: what the generator learned from, to tell what it copies.")
+    ] = None,
     images: Annotated[
         str | None, typer.Option(help="Score these images, a folder or a .zip, and no artifact's samples.")
     ] = None,
     resolution: Annotated[int | None, typer.Option(min=8, help="With --images: edge in pixels of both sets.")] = None,
-    metrics: Annotated[str, typer.Option(help="Names of metrics, with commas.")] = "kid,fid",
-    extractor: Annotated[str, typer.Option(help="Feature extractor.")] = "efficientnet-lite0",
+    metrics: Annotated[
+        str | None, typer.Option(help="Names of metrics, with commas; none: kid,fid of images, all of texts.")
+    ] = None,
+    extractor: Annotated[
+        str | None, typer.Option(help="Feature extractor; none: efficientnet-lite0 of images, ngrams of texts.")
+    ] = None,
+    settings: Settings = None,
     extractor_device: Annotated[str | None, typer.Option(help="Where the extractor runs: cpu, cuda or cuda:N.")] = None,
     samples: Annotated[
         int | None, typer.Option(min=100, help="How many samples to score; none: as many as references.")
@@ -57,23 +68,39 @@ def command(
         raise RecipeError(
             "--images and --resolution belong together.", hint="for example --images out/ --resolution 64"
         )
-    names = list(dict.fromkeys(name.strip() for name in metrics.split(",")))
+    given_names = list(dict.fromkeys(name.strip() for name in metrics.split(","))) if metrics else None
+    names = given_names or ["kid", "fid"]
     for name in names:
         METRICS[name]  # an unknown name is an error before anything is computed
+    turned = parse_settings(settings)
     with ExitStack() as stack:
         watch = stack.enter_context(watching())
         if artifact is not None:
             generator = stack.enter_context(open_artifact(artifact, backend=backend, device=device, threads=threads))
+            if generator.artifact.manifest.modality == "text":
+                report_texts(
+                    generator,
+                    data,
+                    training,
+                    count=samples or references,
+                    settings=turned,
+                    extractor=extractor,
+                    metrics=given_names,
+                    as_json=json,
+                    watch=watch,
+                )
+                return
             output = generator.artifact.manifest.image
             # References are brought to size as the training images were.
             fit = generator.artifact.manifest.recipe.get("data", {}).get("fit", "resize")
             real = open_images(data, resolution=output.height, channels=output.channels, fit=fit, on_event=watch)
         else:
             real = open_images(data, resolution=resolution or 0, channels=CHANNELS, on_event=watch)
-        network = load_extractor(extractor, Where(device=extractor_device, threads=threads), watch)
+        where = Where(device=extractor_device, threads=threads)
+        network = load_extractor(extractor or "efficientnet-lite0", where, watch)
         count = samples or min(len(real.images), references)
         if artifact is not None:
-            made, seeds = generator.sample(range(count)), f"0-{count - 1}"
+            made, seeds = generator.sample(range(count), settings=turned), f"0-{count - 1}"
             origin = {"artifact": str(artifact), "digest": generator.artifact.digest}
         else:
             given = open_images(images or "", resolution=resolution or 0, channels=CHANNELS, on_event=watch)

@@ -85,7 +85,7 @@ def inputs_of(
             else:
                 # Below 2**24 categories the product of a uniform and their number is rounded to at most that number.
                 index = (uniforms(seeds, source.stream, shape) * np.float32(source.categories)).astype(np.int64)
-                known[tensor.name] = np.minimum(index, source.categories - 1)
+                known[tensor.name] = np.minimum(index, source.categories - 1).astype(tensor.dtype)
         elif setting := sampler.settings.get(tensor.name):
             known[tensor.name] = np.full((len(seeds), *shape), setting.default, np.float32)
         elif (value := sampler.constants.get(tensor.name)) is not None:

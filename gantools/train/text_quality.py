@@ -12,7 +12,7 @@ from gantools.data.texts import TextSet
 from gantools.losses.likelihood import inside, token_nats
 from gantools.metrics.interval import interval, split
 from gantools.metrics.kid import leave_out, statistics
-from gantools.metrics.text.features import load_extractor
+from gantools.metrics.text.extractors import load_text_extractor
 from gantools.models.model import Model
 from gantools.runtime.tokens import Tokenizer
 from gantools.train.quality import sample, variety
@@ -33,7 +33,7 @@ class TextScorer:
     """
 
     def __init__(self, references: TextSet, samples: int, extractor: str, on_event: OnEvent = ignore) -> None:
-        self._extractor = load_extractor(extractor, on_event=on_event)
+        self._extractor = load_text_extractor(extractor, on_event=on_event)
         self._tokenizer = Tokenizer(references.tokenizer)
         self._samples, self._references = samples, references
         chosen = np.linspace(0, len(references.tokens) - 1, min(_REFERENCES, len(references.tokens))).astype(int)

@@ -21,7 +21,7 @@ from gantools.core.sampler import Sampler
 from gantools.core.spec import Frozen
 from gantools.runtime.backends import BACKENDS
 from gantools.runtime.session import Session, Where
-from gantools.samplers.feedforward import sample
+from gantools.samplers import SAMPLERS
 from gantools.verify.attest import Attestation, attest, attest_build, check_precision
 from gantools.verify.oracles import OracleResult, check_oracles, run_oracles
 from gantools.verify.parity import Difference, batch_sizes_of, compare_arrays, measure, parity_of, raise_if_far
@@ -269,6 +269,7 @@ def _golden_difference(session: Session, sampler: Sampler, artifact: Artifact) -
         stored = np.load(artifact.folder / goldens.file, allow_pickle=False)
     except ValueError as err:
         raise ArtifactError(f"the golden samples '{goldens.file}' are no array: {err}.", hint="export again") from err
+    sample = SAMPLERS.load(sampler.kind)
     made = np.concatenate(list(sample(session, sampler, goldens.seeds, session.spec.largest_batch, {})))
     output = session.spec.outputs[0]
     return compare_arrays(output, made, stored, tolerance_of(session.graph.precision))
