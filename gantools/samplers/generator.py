@@ -17,6 +17,7 @@ from gantools.runtime.session import Session, Where
 from gantools.runtime.tokens import Tokenizer
 from gantools.samplers.choices import Label, chosen_inputs
 from gantools.samplers.interpolation import check_walk, walk, walk_inputs
+from gantools.samplers.streaming import pieces
 from gantools.samplers.texts import begun_with
 
 Sample = Callable[[Session, Sampler, Sequence[int], int, Mapping[str, npt.NDArray[Any]]], Iterator[npt.NDArray[Any]]]
@@ -108,6 +109,32 @@ class Generator:
         chosen |= begun_with(self.artifact, self.session.spec, len(seeds), prefix, steps)
         batch = batch or self.session.spec.largest_batch
         return self._sample(self.session, self.artifact.manifest.sampler, seeds, batch, {**chosen, **(inputs or {})})
+
+    def pieces(
+        self,
+        seed: int,
+        *,
+        settings: Mapping[str, float] | None = None,
+        label: Label | None = None,
+        prefix: str | None = None,
+        steps: int | None = None,
+    ) -> Iterator[str]:
+        """One text as it comes into being, for those who want to read along: joined, what ``sample`` returns.
+
+        Args:
+            seed: Of the text.
+            settings: As in ``sample``.
+            label: Its class.
+            prefix: What it begins with, which comes as the first piece.
+            steps: As in ``sample``.
+
+        Raises:
+            ArtifactError: The artifact makes no texts, or cannot tell them piece by piece.
+        """
+        self.artifact.manifest.text  # noqa: B018 - or it says that there are none
+        chosen = chosen_inputs(self.artifact.manifest, 1, settings or {}, label)
+        chosen |= begun_with(self.artifact, self.session.spec, 1, prefix, steps)
+        return pieces(self.artifact, self._where, self.session.spec, seed, chosen)
 
     def interpolate(
         self,
