@@ -50,6 +50,7 @@ def command(
     temperature: Annotated[
         float | None, typer.Option(help="Of texts: 1 as the model has it, less is safer, 0 the likeliest token.")
     ] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Print each text while it comes into being.")] = False,
     steps: Annotated[int | None, typer.Option(min=1, help="The most tokens of a text, its end included.")] = None,
     graph: Annotated[str | None, typer.Option(help="A graph other than the artifact's main one.")] = None,
     backend: Backend = None,
@@ -82,7 +83,7 @@ def command(
         chosen = [number for _, number in rows] if label == EACH else label
         how = {"batch": batch, "settings": turned, "label": chosen, "prefix": prefix, "steps": steps}
         if generator.artifact.manifest.modality == "text":
-            write_texts(generator, [seed for seed, _ in rows], out=out, as_json=json, **how)
+            write_texts(generator, [seed for seed, _ in rows], out=out, as_json=json, stream=stream, **how)
             return
         out = out or Path("grid.png")
         samples = generator.sample([seed for seed, _ in rows], **how)
