@@ -56,8 +56,8 @@ class Log:
         now = time.perf_counter()
         rate = (step - self._reported) * batch / max(now - self._since, 1e-9)
         self._reported, self._since = step, now
-        self.values(step, {**means, "images/s": rate, "learning_rate": learning_rate})
-        self._on_event(Progress("train", step, self._total, values={"images/s": rate, **means}))
+        self.values(step, {**means, "samples/s": rate, "learning_rate": learning_rate})
+        self._on_event(Progress("train", step, self._total, values={"samples/s": rate, **means}))
 
     def values(self, step: int, values: dict[str, float]) -> None:
         """Write figures of a step."""

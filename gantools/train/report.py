@@ -18,7 +18,7 @@ from gantools.train.run import RECIPE
 from gantools.train.story import ENVIRONMENT, EVENTS
 
 REPORT, CURVES = "report.html", "curves"
-_NOT_LOSSES = {"step", "attempt", "images/s", "learning_rate", "kid", "kid_low", "kid_high", "variance", "rank"}
+_NOT_LOSSES = {"step", "attempt", "samples/s", "learning_rate", "kid", "kid_low", "kid_high", "variance", "rank"}
 _POINTS = 1000  # of a curve; more cannot be seen
 _PICTURES = 3
 
@@ -76,7 +76,7 @@ def _curves(lines: Lines, marks: Sequence[float]) -> dict[str, bytes]:
         "kid": ([kid], "KID, lower is better"),
         "variety": (variety, "Variety of the samples, as a share of the real images'"),
         "learning_rate": ([Line("", at, column(looked, "learning_rate"))], "Learning rate of the generator"),
-        "speed": ([Line("", at, column(looked, "images/s"))], "Images per second"),
+        "speed": ([Line("", at, column(looked, "samples/s"))], "Samples per second"),
     }
     shown = {name: plot for name, plot in plots.items() if (scored if name in ("kid", "variety") else looked)}
     return {

@@ -180,8 +180,8 @@ def test_a_training_scores_itself_and_returns_its_best(tmp_path: Path, make_reci
     assert any(f"KID {kids[8]:.4f} (best so far)" in note for note in notes)
     progress = [event for event in events if isinstance(event, Progress) and event.stage == "train"]
     assert progress[-1].done == progress[-1].total == 24
-    assert {"images/s", "D.real", "D.fake", "G.fake"} <= progress[-1].values.keys()
-    assert progress[-1].values["images/s"] > 0
+    assert {"samples/s", "D.real", "D.fake", "G.fake"} <= progress[-1].values.keys()
+    assert progress[-1].values["samples/s"] > 0
     grids = sorted((tmp_path / "run" / "samples").iterdir())
     assert [path.name for path in grids] == ["step-00000012.png", "step-00000024.png"]
     with Image.open(grids[1]) as grid:

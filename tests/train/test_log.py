@@ -45,7 +45,7 @@ def test_speed_counts_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyP
     now[0] += 4
     log.losses(40, 8, {}, learning_rate=0.25)
     log.close()
-    assert [line["images/s"] for line in lines(tmp_path)] == [10 * 8 / 2, 10 * 8 / 4]
+    assert [line["samples/s"] for line in lines(tmp_path)] == [10 * 8 / 2, 10 * 8 / 4]
 
 
 def test_lines_of_unsaved_steps_and_half_lines_are_dropped(tmp_path: Path) -> None:

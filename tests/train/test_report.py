@@ -16,7 +16,7 @@ def test_the_page_is_made_of_the_runs_own_files(tmp_path: Path) -> None:
     (tmp_path / "best.json").write_text(json.dumps({"step": 20, "kid": 0.0123}))
     (tmp_path / "environment.json").write_text(json.dumps({"device": "an abacus"}))
     losses: list[dict[str, object]] = [
-        {"step": step, "D.real": 0.5, "images/s": 100.0, "learning_rate": 1e-3} for step in (10, 20, 30, 40)
+        {"step": step, "D.real": 0.5, "samples/s": 100.0, "learning_rate": 1e-3} for step in (10, 20, 30, 40)
     ]
     scores: list[dict[str, object]] = [
         {"step": step, "kid": kid, "kid_low": kid, "kid_high": kid, "variance": 0.9, "rank": 0.8}
