@@ -50,6 +50,7 @@ options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = threads
 session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 run = lambda: session.run(None, given)
+own = None
 """,
     "openvino": """
 import openvino
@@ -59,6 +60,7 @@ model.reshape({name: list(shape) for name, shape in shapes.items()})
 settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
 request = core.compile_model(model, "CPU", settings).create_infer_request()
 run = lambda: request.infer(given)
+own = lambda: request.latency
 """,
 }
 LOOP = """
@@ -67,13 +69,17 @@ import numpy as np
 path, threads, calls, shapes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4])
 given = {{name: np.random.default_rng(0).standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}}
 {opened}
-times = []
+times, owned = [], []
 print("Measuring", flush=True)
 for _ in range(calls):
     started = time.perf_counter()
     run()
     times.append((time.perf_counter() - started) * 1000)
+    if own:
+        owned.append(own())
 print(f"Median: {{np.median(times)}} ms")
+if own:
+    print(f"By its own clock: {{np.median(owned)}} ms")
 """
 Command = Callable[[int], list[str]]
 """What to start for so many calls."""
@@ -94,8 +100,8 @@ def loop(library: str, path: Path, shapes: dict[str, list[int]]) -> Command:
     return lambda calls: [*command, str(calls), json.dumps(shapes)]
 
 
-def launched(artifact: Artifact, batch: int, other: Command, turns: int) -> tuple[float, float]:
-    """Medians of ours and of the other's, in ms."""
+def launched(artifact: Artifact, batch: int, other: Command, turns: int) -> dict[str, float]:
+    """Medians of ours and of the other's, and of the request's own clock where the other told it; in ms."""
     plan = BenchPlan(max_seconds=1, max_warmup_seconds=1)
     with Worker(BenchTarget("ours", artifact), default_threads()) as worker:
         runner = WorkerRunner(worker, batch)
@@ -116,20 +122,25 @@ def launched(artifact: Artifact, batch: int, other: Command, turns: int) -> tupl
                 time.sleep(TURN_MS / 1000)
             said += process.stdout.read()
             worker.go_on()
-    found = re.search(r"Median:\s+([\d.]+) ms", said)
-    if found is None:
+    found = {"ours": float(np.median(values))}
+    for name, words in (("other", "Median"), ("own_clock", "By its own clock")):
+        if told := re.search(rf"{words}:\s+([\d.]+) ms", said):
+            found[name] = float(told[1])
+    if "other" not in found:
         raise RuntimeError(f"no median was printed: {said[-500:]}")
-    return float(np.median(values)), float(found[1])
+    return found
 
 
 def compared(name: str, artifact: Artifact, batch: int, other: Command, launches: int) -> dict[str, Any]:
     """Both, launch by launch."""
-    pairs = [launched(artifact, batch, other, TURNS) for _ in range(launches)]
-    values = dict(zip(("ours", "other"), (list(some) for some in zip(*pairs, strict=True)), strict=True))
-    ratio = ratio_over_launches(*(np.reshape(some, (-1, 1, 1)) for some in values.values()))
-    row = {"name": name, "ours_by_other": ratio.model_dump(mode="json"), **{f"{k}_ms": v for k, v in values.items()}}
-    interval = " to ".join(f"{end:.4f}" for end in ratio.interval or ())
-    print(f"{name}: ours by the other's {ratio.value:.4f} ({interval})", file=sys.stderr)
+    found = [launched(artifact, batch, other, TURNS) for _ in range(launches)]
+    values = {key: [one[key] for one in found] for key in found[0]}
+    row: dict[str, Any] = {"name": name, **{f"{key}_ms": some for key, some in values.items()}}
+    for key in list(values)[1:]:
+        ratio = ratio_over_launches(*(np.reshape(values[one], (-1, 1, 1)) for one in ("ours", key)))
+        row[f"ours_by_{key}"] = ratio.model_dump(mode="json")
+        interval = " to ".join(f"{end:.4f}" for end in ratio.interval or ())
+        print(f"{name}, ours by {key}: {ratio.value:.4f} ({interval})", file=sys.stderr)
     return row
 
 
