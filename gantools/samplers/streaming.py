@@ -22,6 +22,7 @@ from gantools.samplers.sequence import PREFIX, STEPS
 STEP, START = "step", "begin"
 """Graphs of an artifact that makes texts: a token, and the state before the first one where it is not zero."""
 TOKEN, UNIFORMS = "token", "uniforms"
+_HALF = "\ufffd"  # what stands for bytes that are no character yet: it is told when it is whole
 
 
 def pieces(
@@ -65,12 +66,14 @@ def pieces(
             forced = drawn[PREFIX][:, place]
             token = np.where(forced == FREE, outputs[session.spec.outputs[0].name], forced).astype(np.int32)
             if token[0] == artifact.manifest.text.end:
-                return
+                break
             tokens[:, place] = token
-            text = tokenizer.decode(tokens)[0]
-            if text.startswith(told):  # a character may be of several tokens: it is told when it is whole
+            text = tokenizer.decode(tokens)[0].rstrip(_HALF)
+            if len(text) > len(told):
                 yield text[len(told) :]
                 told = text
+    if rest := tokenizer.decode(tokens)[0][len(told) :]:
+        yield rest
 
 
 def _begun(artifact: Artifact, session: Session, where: Where, drawn: Arrays) -> Arrays:
