@@ -34,20 +34,24 @@ class Named(BaseModel):
 
 
 class DataSection(Frozen):
-    """Where training images come from.
+    """Where training images or texts come from.
 
     Attributes:
         source: A folder, an archive or an array of images, ``dataset:NAME``, ``hf:NAME`` or ``builtin:NAME``; see
-            ``gantools.data.open_images``.
+            ``gantools.data.open_images``. For models of text a file with one text a line, or a folder of such files;
+            see ``gantools.data.open_texts``.
         fit: What happens to images that are smaller than the model's: enlarged, or laid in the middle of black.
         mirror: Also train on left-right mirrored images.
-        max_broken: Largest share of files that may be unreadable before it is an error.
+        tokenizer: What a token of a text is: a word, a piece of UTF-8 bytes learned from the texts, or a character. How
+            many tokens there are, and how many a text has at most, are options of the model. Images have none.
+        max_broken: Largest share of files, or of lines of text, that may be unreadable before it is an error.
         cache: Folder of the decoded cache; none: beside the other caches of the user.
     """
 
     source: str
     fit: Literal["resize", "pad"] = "resize"
     mirror: bool = False
+    tokenizer: Literal["word", "bpe", "char"] = "word"
     max_broken: float = Field(default=0.01, ge=0, le=1)
     cache: str | None = None
 

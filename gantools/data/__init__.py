@@ -1,6 +1,7 @@
-"""Training and reference images: from folders, archives, arrays and public sets, decoded once. Free of torch."""
+"""Training and reference images and texts: from folders, archives, arrays and public sets. Free of torch."""
 
 from gantools.data.images import ImageSet, open_images
 from gantools.data.statistics import note_duplicates
+from gantools.data.texts import TextSet, open_texts
 
-__all__ = ["ImageSet", "note_duplicates", "open_images"]
+__all__ = ["ImageSet", "TextSet", "note_duplicates", "open_images", "open_texts"]

@@ -34,12 +34,16 @@ class Labels:
     classes: tuple[str, ...]
 
 
-def labels_of_folders(names: Sequence[str], origin: str) -> Labels:
+def labels_of_folders(
+    names: Sequence[str], origin: str, *, what: str = "images", example: str = "photos/cat/ and photos/dog/"
+) -> Labels:
     """Rule 2.
 
     Args:
         names: Of the images, relative to the source, with forward slashes.
         origin: The source as errors shall say it.
+        what: What has classes, for errors.
+        example: Folders of classes, for errors.
 
     Raises:
         DataError: The folders are no classes.
@@ -51,13 +55,13 @@ def labels_of_folders(names: Sequence[str], origin: str) -> Labels:
     outside = next((name for name, folder in zip(names, folders, strict=True) if len(folder) <= depth), None)
     if outside is not None:
         alone = (
-            f"all images of '{origin}' lie in one folder"
+            f"all {what} of '{origin}' lie in one folder"
             if len(set(folders)) == 1
             else (f"'{outside}' in '{origin}' lies in no folder of a class")
         )
         raise DataError(
             f"class labels are needed, and {alone}.",
-            hint="put the images of each class into a folder of its own, such as photos/cat/ and photos/dog/",
+            hint=f"put the {what} of each class into a folder of its own, such as {example}",
         )
     tops = [folder[depth] for folder in folders]
     classes = tuple(sorted(set(tops)))
