@@ -110,11 +110,13 @@ def text_cards(
                 figure.name, figure.value, figure.without, metric.bounds, len(samples), against, seeds, protocol
             )
             cards.append(_at_the_edge(card, figure.without) if metric.bounds == (0.0, 1.0) else card)
-    lines = [[" ".join(sentence) for sentence in some] for some in (words, real_words)]
+    lines, real_lines = ([" ".join(sentence) for sentence in some] for some in (words, real_words))
     for one in extractors:
         extractor = load_text_extractor(one, on_event=on_event) if isinstance(one, str) else one
         if metrics:
-            cards += _feature_cards(metrics, extractor, *lines, real["references"], seeds, splitter, on_event)
+            cards += _feature_cards(
+                metrics, extractor, lines, real_lines, real["references"], seeds, splitter, on_event
+            )
     return tuple(cards)
 
 

@@ -35,7 +35,7 @@ class TextExtractor(Protocol):
     preparation: str
 
     def features(self, texts: Sequence[str], *, on_event: OnEvent = ignore) -> Floats:
-        """One row for each text, whatever its neighbours are: (n, width) float32, of length sqrt(width) or 0.
+        """One row for each text, (n, width) float32, of length sqrt(width) or 0; the same in any company, to rounding.
 
         Raises:
             DataError: No texts.

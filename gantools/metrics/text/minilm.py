@@ -1,11 +1,12 @@
-"""Features that know meaning: all-MiniLM-L6-v2, a sentence encoder of 22 million weights, in int8.
+"""Features that know meaning: all-MiniLM-L6-v2, a sentence encoder of 22 million weights, kept in int8.
 
 Wang et al., "MiniLM", 2020, trained on pairs of sentences by Reimers and Gurevych ("Sentence-BERT", 2019), whose
 pooling this is: the mean over the states of all tokens, scaled to one length. The network comes as an ONNX file in one
 package and its tokenizer in another; both must have the digests that are written here.
 
-Sentences are run one at a time. The network's int8 arithmetic chooses its scales from all that is in a batch, so in a
-batch a sentence's features would depend on its neighbours.
+Only the weights are int8; the network computes in fp32, so that a sentence's features do not depend on its neighbours
+in a batch, as they would where scales are chosen from all that is in it. Sentences of equally many tokens are run
+together, without padding.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 # Part of the digest: to be raised when the same sentence would give another row.
 PROTOCOL = "gantools minilm 1"
 EXTRA = "text-features"
-_BATCH = 1000  # texts between two events
+BATCH = 64  # sentences in one run
 
 
 class MiniLM:
@@ -53,9 +54,7 @@ class MiniLM:
 
     name = "minilm"
     width = WIDTH
-    preparation = (
-        f"lower case, WordPiece, at most {TOKENS} tokens, mean over tokens, rows of length sqrt({WIDTH}), one at a time"
-    )
+    preparation = f"lower case, WordPiece, at most {TOKENS} tokens, mean over tokens, rows of length sqrt({WIDTH})"
     sha256 = hashlib.sha256(f"{PROTOCOL}\n{NETWORK_SHA256}\n{TOKENIZER_SHA256}\n{preparation}\n".encode()).hexdigest()
 
     def __init__(self, network: Path, tokenizer: Path, where: Where = Where()) -> None:  # noqa: B008 - Where is frozen
@@ -65,20 +64,24 @@ class MiniLM:
         self._tokenizer: Any = library.Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(TOKENS)
-        entry = GraphFile(file=network.name, format="onnx", precision="int8", spec=graph_spec())
+        entry = GraphFile(file=network.name, format="onnx", precision="fp32", spec=graph_spec())
         self._session = Session(network, entry, where)
 
     def features(self, texts: Sequence[str], *, on_event: OnEvent = ignore) -> Floats:
         """One row for each text; see ``TextExtractor``."""
         check_texts(texts)
         rows = np.empty((len(texts), WIDTH), np.float32)
-        for number, text in enumerate(texts):
-            ids = np.array([self._tokenizer.encode(text).ids], np.int64)
-            inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-            # Without padding the attention mask is all ones, and the mean that it would choose is that of all.
-            rows[number] = self._session.run(inputs)["last_hidden_state"][0].mean(0)
-            if (number + 1) % _BATCH == 0 or number + 1 == len(texts):
-                on_event(Progress("features", number + 1, len(texts), "texts"))
+        encoded = [one.ids for one in self._tokenizer.encode_batch(list(texts))]
+        lengths, done = np.array([len(ids) for ids in encoded]), 0
+        for length in np.unique(lengths):
+            places = np.flatnonzero(lengths == length)
+            for batch in np.split(places, range(BATCH, len(places), BATCH)):
+                ids = np.array([encoded[place] for place in batch], np.int64)
+                # Nothing is padding, so the mask is all ones, and the mean that it would choose is that of all states.
+                inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+                rows[batch] = self._session.run(inputs)["last_hidden_state"].mean(1)
+                done += len(batch)
+                on_event(Progress("features", done, len(texts), "texts"))
         return scaled(rows)
 
 
@@ -95,7 +98,7 @@ def minilm(where: Where = Where(), _on_event: OnEvent = ignore) -> MiniLM:  # no
 
 
 def graph_spec() -> GraphSpec:
-    """The interface of the network, for one sentence a run."""
+    """The interface of the network."""
     return GraphSpec(
         inputs=tuple(
             TensorSpec(name=name, dtype="int64", shape=("batch", "sequence"), doc=doc)
@@ -106,7 +109,7 @@ def graph_spec() -> GraphSpec:
             )
         ),
         outputs=(TensorSpec(name="last_hidden_state", dtype="float32", shape=("batch", "sequence", WIDTH)),),
-        axes={"batch": AxisRange(min=1, opt=1, max=1), "sequence": AxisRange(min=1, opt=16, max=TOKENS)},
+        axes={"batch": AxisRange(min=1, opt=BATCH, max=BATCH), "sequence": AxisRange(min=1, opt=16, max=TOKENS)},
     )
 
 
