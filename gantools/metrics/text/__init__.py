@@ -4,7 +4,7 @@ A metric is one file and one row here; it gives one figure or several that are c
 BLEU-5. ``card.text_cards`` computes them all, and the metrics of features (``gantools.metrics``) beside them.
 """
 
-from gantools.core.registry import Table
+from gantools.core.registry import Table, unknown_name
 from gantools.metrics.text.metric import TextMetric
 
 TEXT_METRICS: Table[TextMetric] = Table(
@@ -23,3 +23,15 @@ TEXT_METRICS: Table[TextMetric] = Table(
         "new-ngrams": "gantools.metrics.text.overlap:NEW_NGRAMS",
     },
 )
+
+
+def metric_of(figure: str) -> TextMetric:
+    """The metric that gives a figure: of ``"bleu-4"`` the row ``bleu``.
+
+    Raises:
+        UnknownNameError: None does.
+    """
+    rows = {name: metric for metric in map(TEXT_METRICS.load, TEXT_METRICS) for name in metric.names}
+    if figure not in rows:
+        raise unknown_name("figure of words", figure, list(rows))
+    return rows[figure]

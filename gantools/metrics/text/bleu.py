@@ -105,4 +105,11 @@ def figures(texts: Texts, groups: Groups) -> list[Figure]:
     return found
 
 
-BLEU = TextMetric(figures, against="references", biased_by=("references",), bounds=(0.0, 1.0), higher_is_better=True)
+BLEU = TextMetric(
+    tuple(f"bleu-{order}" for order in ORDERS),
+    figures,
+    against="references",
+    biased_by=("references",),
+    bounds=(0.0, 1.0),
+    higher_is_better=True,
+)

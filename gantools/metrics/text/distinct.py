@@ -71,4 +71,11 @@ def _words(counts: Counts) -> int:
     return total
 
 
-DISTINCT = TextMetric(figures, against="nothing", biased_by=("samples",), bounds=(0.0, 1.0), higher_is_better=True)
+DISTINCT = TextMetric(
+    tuple(f"distinct-{n}" for n in ORDERS),
+    figures,
+    against="nothing",
+    biased_by=("samples",),
+    bounds=(0.0, 1.0),
+    higher_is_better=True,
+)

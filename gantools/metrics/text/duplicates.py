@@ -33,4 +33,4 @@ def _kinds(samples: Sentences) -> Ints:
     return np.array([known.setdefault(tuple(sample), len(known)) for sample in samples], np.int64)
 
 
-DUPLICATES = TextMetric(figures, against="nothing", biased_by=("samples",), bounds=(0.0, 1.0))
+DUPLICATES = TextMetric(("duplicates",), figures, against="nothing", biased_by=("samples",), bounds=(0.0, 1.0))

@@ -53,7 +53,18 @@ def _cumulative(lengths: Ints, longest: int) -> Doubles:
     return found
 
 
-LENGTH = TextMetric(figures, against="nothing", biased_by=(), bounds=(0.0, math.inf), higher_is_better=None)
+LENGTH = TextMetric(
+    ("length-mean", "length-deviation"),
+    figures,
+    against="nothing",
+    biased_by=(),
+    bounds=(0.0, math.inf),
+    higher_is_better=None,
+)
 LENGTH_DISTANCE = TextMetric(
-    distance_figures, against="references", biased_by=("samples", "references"), bounds=(0.0, math.inf)
+    ("length-distance",),
+    distance_figures,
+    against="references",
+    biased_by=("samples", "references"),
+    bounds=(0.0, math.inf),
 )

@@ -80,13 +80,15 @@ class TextMetric:
     """Figures that are computed together.
 
     Attributes:
-        figures: (texts, groups of samples) -> figures, always the same ones in the same order.
+        names: Of the figures, in their order.
+        figures: (texts, groups of samples) -> figures, always those.
         against: What the samples are compared with.
         biased_by: The counts on which the expected values depend. Values compare only where these counts are equal.
         bounds: Least and largest value there can be.
         higher_is_better: Which way is up; None where a figure is to be as that of real text.
     """
 
+    names: tuple[str, ...]
     figures: Callable[[Texts, Groups], list[Figure]]
     against: Literal["references", "training", "nothing"]
     biased_by: tuple[Literal["samples", "references"], ...]

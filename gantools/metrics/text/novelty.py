@@ -24,4 +24,6 @@ def figures(texts: Texts, groups: Groups) -> list[Figure]:
     return [Figure("novelty", *means_without(are_new(texts.samples, texts.training), groups), "word for word")]
 
 
-NOVELTY = TextMetric(figures, against="training", biased_by=("references",), bounds=(0.0, 1.0), higher_is_better=True)
+NOVELTY = TextMetric(
+    ("novelty",), figures, against="training", biased_by=("references",), bounds=(0.0, 1.0), higher_is_better=True
+)

@@ -59,7 +59,14 @@ def new_figures(texts: Texts, groups: Groups) -> list[Figure]:
     return [Figure(f"new-{N}-grams", *ratio_without(new, own.totals(), groups), f"n {N}")]
 
 
-LONGEST_COPY = TextMetric(longest_figures, against="training", biased_by=("references",), bounds=(0.0, 1.0))
+LONGEST_COPY = TextMetric(
+    ("longest-copy",), longest_figures, against="training", biased_by=("references",), bounds=(0.0, 1.0)
+)
 NEW_NGRAMS = TextMetric(
-    new_figures, against="training", biased_by=("references",), bounds=(0.0, 1.0), higher_is_better=True
+    (f"new-{N}-grams",),
+    new_figures,
+    against="training",
+    biased_by=("references",),
+    bounds=(0.0, 1.0),
+    higher_is_better=True,
 )

@@ -21,5 +21,5 @@ def unknown_figures(texts: Texts, groups: Groups) -> list[Figure]:
     return [Figure("unknown", *ratio_without(unknown, lengths, groups), f"words that are {texts.unknown}")]
 
 
-EMPTY = TextMetric(empty_figures, against="nothing", biased_by=(), bounds=(0.0, 1.0))
-UNKNOWN = TextMetric(unknown_figures, against="nothing", biased_by=(), bounds=(0.0, 1.0))
+EMPTY = TextMetric(("empty",), empty_figures, against="nothing", biased_by=(), bounds=(0.0, 1.0))
+UNKNOWN = TextMetric(("unknown",), unknown_figures, against="nothing", biased_by=(), bounds=(0.0, 1.0))

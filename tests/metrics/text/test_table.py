@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gantools.core.errors import DataError
+from gantools.core.errors import DataError, UnknownNameError
 from gantools.metrics.interval import interval, split
-from gantools.metrics.text import TEXT_METRICS
+from gantools.metrics.text import TEXT_METRICS, metric_of
 from gantools.metrics.text.metric import TextMetric, Texts
 from tests.metrics.text.by_definition import written
 
@@ -39,6 +39,18 @@ def values(metric: TextMetric, given: Texts) -> list[float]:
 def test_the_table_holds_the_metrics_these_tests_know() -> None:
     assert set(TEXT_METRICS) == set().union(*SEES.values())
     assert len(TEXT_METRICS) == 11
+
+
+def test_figures_have_the_names_of_their_metric(named: tuple[str, TextMetric]) -> None:
+    _, metric = named
+    assert tuple(figure.name for figure in metric.figures(texts(), split(200, 20))) == metric.names
+    assert all(metric_of(name) is metric for name in metric.names)
+
+
+def test_a_figure_that_no_metric_gives_is_refused() -> None:
+    assert len({name for row in TEXT_METRICS for name in TEXT_METRICS.load(row).names}) == 20
+    with pytest.raises(UnknownNameError, match="no figure of words is called 'bleu-44'; did you mean 'bleu-4'"):
+        metric_of("bleu-44")
 
 
 def test_leaving_a_group_out_equals_computing_without_it(named: tuple[str, TextMetric]) -> None:
