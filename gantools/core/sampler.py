@@ -58,6 +58,7 @@ class Sampler(Frozen):
         graph: The graph an application runs.
         noise: Inputs that are drawn.
         settings: Inputs that have a default.
+        constants: Inputs that are filled with one value unless the caller gives them.
         image: The input (batch, height, width, channels) uint8 that takes an image, for graphs that make an image of an
             image; none: they make it of a seed.
     """
@@ -66,4 +67,5 @@ class Sampler(Frozen):
     graph: str
     noise: dict[str, NoiseInput] = {}
     settings: dict[str, Setting] = {}
+    constants: dict[str, int] = {}
     image: str | None = None

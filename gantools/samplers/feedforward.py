@@ -59,7 +59,7 @@ def inputs_of(
 
     Args:
         inputs: Of the graph.
-        sampler: Which of them are drawn or set.
+        sampler: Which of them are drawn, set or filled.
         seeds: One for each row.
         sizes: Of dynamic axes other than the batch, where these inputs have any.
 
@@ -69,7 +69,8 @@ def inputs_of(
     """
     known: Arrays = {}
     for tensor in inputs:
-        shape = tensor.row(sizes or {}) if tensor.name in sampler.noise or tensor.name in sampler.settings else ()
+        ours = {*sampler.noise, *sampler.settings, *sampler.constants}
+        shape = tensor.row(sizes or {}) if tensor.name in ours else ()
         if source := sampler.noise.get(tensor.name):
             if source.distribution == "normal":
                 known[tensor.name] = normals(seeds, source.stream, shape)
@@ -78,9 +79,11 @@ def inputs_of(
             else:
                 # Below 2**24 categories the product of a uniform and their number is rounded to at most that number.
                 index = (uniforms(seeds, source.stream, shape) * np.float32(source.categories)).astype(np.int64)
-                known[tensor.name] = np.minimum(index, source.categories - 1)
+                known[tensor.name] = np.minimum(index, source.categories - 1).astype(tensor.dtype)
         elif setting := sampler.settings.get(tensor.name):
             known[tensor.name] = np.full((len(seeds), *shape), setting.default, np.float32)
+        elif (value := sampler.constants.get(tensor.name)) is not None:
+            known[tensor.name] = np.full((len(seeds), *shape), value, tensor.dtype)
         if tensor.name in known and not tensor.has_rows:
             known[tensor.name] = known[tensor.name][0]
     return known
