@@ -1,0 +1,113 @@
+"""What every generator of text is: it begins, and then predicts each token from the one before it and its state."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from gantools.core.spec import Frozen
+from gantools.core.tokens import BEGIN
+
+State = tuple[Tensor, ...]
+
+
+class TextConfig(Frozen):
+    """Options that all generators of text share.
+
+    Attributes:
+        vocabulary: How many tokens there are; the first three are the end, the beginning and the unknown.
+        steps: The most tokens of a text, its end included.
+        latent: Length of the noise vector that a text is made of, beside what is drawn at each step; 0: there is none.
+        classes: How many classes of texts there are; 0: they are not told apart.
+    """
+
+    vocabulary: int = Field(default=5000, ge=4)
+    steps: int = Field(default=32, ge=2)
+    latent: int = Field(default=0, ge=0)
+    classes: int = Field(default=0, ge=0)
+
+
+class TextGenerator(nn.Module, ABC):
+    """Tokens so far -> logits of the next one.
+
+    Args:
+        config: What it makes.
+
+    Attributes:
+        config: What it makes.
+    """
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @abstractmethod
+    def begin(self, latent: Tensor | None, label: Tensor | None, batch: int) -> State:
+        """The state before the first token.
+
+        Args:
+            latent: (batch, latent) float32 N(0, 1), where the model has one.
+            label: (batch,) int64, where it has classes.
+            batch: How many texts.
+
+        Returns:
+            Tensors, batch first. They are all zero where there is neither a latent nor a label.
+        """
+
+    @abstractmethod
+    def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
+        """One token further.
+
+        Args:
+            token: (batch,) int64, the one before; at first ``BEGIN``.
+            state: What ``begin`` or the last step returned.
+
+        Returns:
+            Logits of the next token (batch, vocabulary) float32, and the next state, in tensors of its own.
+        """
+
+    @abstractmethod
+    def forward(self, tokens: Tensor, latent: Tensor | None = None, label: Tensor | None = None) -> Tensor:
+        """Teacher forcing: what ``step`` predicts at every place of known texts, all at once.
+
+        Args:
+            tokens: (batch, steps) int64.
+            latent: As for ``begin``.
+            label: As for ``begin``.
+
+        Returns:
+            (batch, steps, vocabulary) float32: the logits at a place are of the token there, given those before it.
+        """
+
+
+class Context(nn.Module):
+    """What holds for a whole text: its latent, and a vector of its class.
+
+    Args:
+        config: Whether there is either.
+        width: Length of the vectors of classes.
+
+    Attributes:
+        size: Length of a context; 0: there is neither.
+    """
+
+    def __init__(self, config: TextConfig, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(config.classes, width) if config.classes else None
+        self.size = config.latent + (width if config.classes else 0)
+
+    def forward(self, latent: Tensor | None, label: Tensor | None) -> Tensor:
+        """Latent (batch, latent) float32 and label (batch,) int64 -> (batch, size) float32."""
+        parts = [] if latent is None else [latent]
+        if self.embedding is not None:
+            assert label is not None, "a conditional generator needs labels"
+            parts.append(self.embedding(label))
+        return torch.cat(parts, 1)
+
+
+def before(tokens: Tensor) -> Tensor:
+    """The token before each place: (batch, steps) int64 -> (batch, steps) int64, ``BEGIN`` first."""
+    return torch.cat([torch.full_like(tokens[:, :1], BEGIN), tokens[:, :-1]], 1)
+
