@@ -84,7 +84,8 @@ def measure(seed: int, steps: int, out: Path) -> dict[str, Any]:
         "curves": {name: _curve(run) for name, run in runs.items()},
         "events": {name: _events(run) for name, run in runs.items()},
         "steps_taken": {
-            name: len([line for line in read_lines(run / LOG) if "samples/s" in line]) * 20 for name, run in runs.items()
+            name: len([line for line in read_lines(run / LOG) if "samples/s" in line]) * 20
+            for name, run in runs.items()
         },
         "shipped": {name: _scored(checkpoint) for name, checkpoint in shipped.items()},
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -81,7 +81,7 @@ def command(
             say(f"warning: {reason}")
         rows = _rows(generator.artifact.manifest, numbers, label)
         chosen = [number for _, number in rows] if label == EACH else label
-        how = {"batch": batch, "settings": turned, "label": chosen, "prefix": prefix, "steps": steps}
+        how: dict[str, Any] = {"batch": batch, "settings": turned, "label": chosen, "prefix": prefix, "steps": steps}
         if generator.artifact.manifest.modality == "text":
             write_texts(generator, [seed for seed, _ in rows], out=out, as_json=json, stream=stream, **how)
             return

@@ -70,6 +70,11 @@ class TextSet:
     labels: npt.NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
 
+    @property
+    def rows(self) -> npt.NDArray[np.int32]:
+        """The tokens."""
+        return self.tokens
+
     def split(self, share: float) -> tuple[TextSet, TextSet]:
         """Two sets, to train on and to hold out.
 
@@ -159,6 +164,13 @@ def open_texts(
     values, classes = (read.labels.values, read.labels.classes) if read.labels else (None, ())
     digest = _digest(lines, json_text, steps, values, classes)
     return TextSet(source, lines, padded(rows, steps), json_text, digest, found, values, classes)
+
+
+def read_texts(source: str, *, max_broken: float = 0.01, on_event: OnEvent = ignore) -> list[str]:
+    """Texts as they are, where no tokens are wanted. Arguments and errors are those of ``open_texts``."""
+    read = read_lines(source)
+    check_broken(read, max_broken, on_event)
+    return read.texts
 
 
 def check_broken(read: Lines, max_broken: float, on_event: OnEvent = ignore) -> None:

@@ -15,6 +15,8 @@ MODELS: Table[Any] = Table(
         "light": "gantools.models.image.light:light",
         "vae": "gantools.models.image.vae:vae",
         "nmg": "gantools.models.classic.nmg:nmg",
+        "text_lstm": "gantools.models.text.recurrent:text_lstm",
+        "text_gru": "gantools.models.text.recurrent:text_gru",
     },
 )
 

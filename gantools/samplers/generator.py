@@ -144,7 +144,7 @@ class Generator:
         batch: int | None = None,
         settings: Mapping[str, float] | None = None,
         label: Label | None = None,
-    ) -> npt.NDArray[Any]:
+    ) -> Any:
         """Samples on the way from each seed to the next: spherical interpolation of the normal noise.
 
         Everything else, such as a class that is drawn, stays as the first seed has it.
@@ -157,7 +157,8 @@ class Generator:
             label: The class of all samples.
 
         Returns:
-            For images: (len(seeds) - 1, steps, height, width, channels) uint8, 0..255.
+            For images: (len(seeds) - 1, steps, height, width, channels) uint8, 0..255. For texts: a list of str for each
+            way.
 
         Raises:
             InputMismatchError: As in ``sample``, or there are too few seeds or steps.
@@ -226,7 +227,8 @@ class Generator:
             InputMismatchError: The images do not fit, or there are too few of them or of steps.
         """
         check_walk(len(images), steps)
-        return _rows(self._decoded(walk(self.encode(images, batch=batch), steps), batch), steps)
+        rows: npt.NDArray[np.uint8] = _rows(self._decoded(walk(self.encode(images, batch=batch), steps), batch), steps)
+        return rows
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -251,12 +253,12 @@ class Generator:
         batch: int | None,
         settings: Mapping[str, float] | None,
         label: Label | None,
-    ) -> npt.NDArray[Any]:
+    ) -> Any:
         count = len(next(iter(inputs.values())))
         chosen = chosen_inputs(self.artifact.manifest, count, settings or {}, label)
         return _rows(self.sample(range(count), batch=batch, inputs={**inputs, **chosen}), steps)
 
-    def _decoded(self, latents: npt.NDArray[np.float32], batch: int | None) -> npt.NDArray[Any]:
+    def _decoded(self, latents: npt.NDArray[np.float32], batch: int | None) -> Any:
         """What the generator makes of latents; whatever else it takes is that of one seed."""
         return self.sample([0] * len(latents), batch=batch, inputs={_LATENT: latents})
 

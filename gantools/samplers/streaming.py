@@ -11,7 +11,7 @@ import numpy as np
 
 from gantools.core.artifact import Artifact
 from gantools.core.errors import ArtifactError
-from gantools.core.spec import GraphSpec
+from gantools.core.spec import GraphSpec, TensorSpec
 from gantools.core.tokens import BEGIN, FREE
 from gantools.runtime.backends.base import Arrays
 from gantools.runtime.session import Session, Where
@@ -62,7 +62,7 @@ def pieces(
             given = {TOKEN: token, UNIFORMS: np.ascontiguousarray(drawn[UNIFORMS][:, place]), **state}
             given |= {one.name: drawn[one.name] for one in session.spec.inputs if one.name not in given}
             outputs = session.run(given)
-            state = {one.name: outputs[one.state_of] for one in session.spec.inputs if one.state_of}
+            state = {one.name: outputs[one.state_of] for one in _state_of(session) if one.state_of}
             forced = drawn[PREFIX][:, place]
             token = np.where(forced == FREE, outputs[session.spec.outputs[0].name], forced).astype(np.int32)
             if token[0] == artifact.manifest.text.end:
@@ -76,9 +76,14 @@ def pieces(
         yield rest
 
 
+def _state_of(session: Session) -> list[TensorSpec]:
+    """The inputs that are fed by the step before, but for the token, which may be forced."""
+    return [one for one in session.spec.inputs if one.state_of and one.name != TOKEN]
+
+
 def _begun(artifact: Artifact, session: Session, where: Where, drawn: Arrays) -> Arrays:
     """The state before the first token."""
-    wanted = {one.name: one for one in session.spec.inputs if one.state_of}
+    wanted = {one.name: one for one in _state_of(session)}
     if START not in artifact.manifest.graphs:
         return {name: np.zeros(one.concrete({"batch": 1}), one.dtype) for name, one in wanted.items()}
     with Session.of(artifact, START, where) as begin:

@@ -8,6 +8,7 @@ from gantools.core.recipe import Recipe
 from gantools.data import ImageSet, note_duplicates, open_images
 from gantools.data.texts import TextSet, open_texts
 from gantools.models.model import Model
+from gantools.runtime.tokens import Tokenizer
 
 Reals = ImageSet | TextSet
 
@@ -50,7 +51,7 @@ def _images(recipe: Recipe, model: Model, on_event: OnEvent) -> ImageSet:
 
 def _texts(recipe: Recipe, model: Model, on_event: OnEvent) -> TextSet:
     data, output = recipe.data, model.text
-    return open_texts(
+    texts = open_texts(
         data.source,
         kind=data.tokenizer,
         vocabulary=output.vocabulary,
@@ -59,3 +60,9 @@ def _texts(recipe: Recipe, model: Model, on_event: OnEvent) -> TextSet:
         on_event=on_event,
         labels=bool(model.classes),
     )
+    if (size := Tokenizer(texts.tokenizer).size) != output.vocabulary:
+        raise DataError(
+            f"'{texts.name}' has {size} different tokens, the model is built for {output.vocabulary}.",
+            hint=f"set model.vocabulary={size}",
+        )
+    return texts

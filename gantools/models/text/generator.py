@@ -110,4 +110,3 @@ class Context(nn.Module):
 def before(tokens: Tensor) -> Tensor:
     """The token before each place: (batch, steps) int64 -> (batch, steps) int64, ``BEGIN`` first."""
     return torch.cat([torch.full_like(tokens[:, :1], BEGIN), tokens[:, :-1]], 1)
-
