@@ -105,9 +105,9 @@ def yardstick_of(
 
     of_features = any(needs_features(name) for name in plan.max_loss)
     network = load_extractor(extractor, Where(threads=plan.threads), on_event) if of_features else None
-    output = artifact.manifest.image
     if data is None:
         return Yardstick(extractor=network)
+    output = artifact.manifest.image
     if artifact.manifest.sampler.image is not None:
         from gantools.data.photos import open_pairs
 

@@ -151,7 +151,7 @@ class OnnxRuntimeGraph:
             ort.InferenceSession(self._path, self._settings, providers=self._providers)
             model = onnx.load(self._settings.optimized_model_filepath)
         self._settings.optimized_model_filepath = ""
-        return _layers_of(onnx, model)
+        return _layers_of(onnx, model.graph)
 
     def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
         """Of the run that took the median, by the profile of a session that is opened for it."""
@@ -191,15 +191,18 @@ def _median_of(events: list[dict[str, Any]], precisions: Mapping[str, str]) -> d
     return median_run(runs)
 
 
-def _layers_of(onnx: Any, model: Any) -> list[ComputedLayer]:
-    """Every node with the type of its first float operand.
+def _layers_of(onnx: Any, graph: Any, outside: Mapping[str, int] = {}) -> list[ComputedLayer]:
+    """Every node with the type of its first float operand; those of loops and branches too.
 
     Fused nodes of ONNX Runtime's own domains have no type inference: types are carried on from weights and casts.
     """
-    types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-    types |= {value.name: value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.value_info)}
+    types = dict(outside) | {tensor.name: tensor.data_type for tensor in graph.initializer}
+    types |= {value.name: value.type.tensor_type.elem_type for value in (*graph.input, *graph.value_info)}
     layers = []
-    for node in model.graph.node:
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                layers += _layers_of(onnx, attribute.g, types)
         known = [types[name] for name in node.input if types.get(name) in _PRECISIONS]
         found = known[0] if known else 0
         if node.op_type == "Cast":

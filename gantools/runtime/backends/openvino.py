@@ -29,6 +29,7 @@ from gantools.runtime.backends.base import (
     median_run,
 )
 
+_LOOPS = ("TensorIterator", "Loop")
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8"}
 
 
@@ -102,14 +103,15 @@ class OpenVinoGraph:
         """Its device is the host."""
 
     def layers(self) -> list[ComputedLayer]:
-        """The nodes of the execution graph with their runtime precision."""
-        layers = []
-        for node in self._compiled.get_runtime_model().get_ops():
-            info = node.get_rt_info()
-            kind, precision = info["layerType"].astype(str), info["runtimePrecision"].astype(str)
-            layers.append(
-                ComputedLayer(kind, _PRECISIONS.get(precision, precision), node.friendly_name, is_arithmetic(kind))
-            )
+        """The nodes of the execution graph with their runtime precision.
+
+        It has a loop as one node. What the loop repeats is compiled by itself, under the same settings, to tell.
+        """
+        layers = _layers_of(self._compiled)
+        for node in self._read().get_ops():
+            if node.get_type_name() in _LOOPS:
+                repeated = node.get_function().clone()
+                layers += _layers_of(shared_core().compile_model(repeated, "CPU", self._settings))
         return layers
 
     def times_ms(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
@@ -132,6 +134,17 @@ class OpenVinoGraph:
         self._views = {}
         self._request = self._compiled = None
         self._outputs = []
+
+
+def _layers_of(compiled: Any) -> list[ComputedLayer]:
+    layers = []
+    for node in compiled.get_runtime_model().get_ops():
+        info = node.get_rt_info()
+        kind, precision = info["layerType"].astype(str), info["runtimePrecision"].astype(str)
+        layers.append(
+            ComputedLayer(kind, _PRECISIONS.get(precision, precision), node.friendly_name, is_arithmetic(kind))
+        )
+    return layers
 
 
 def _partial(tensor: TensorSpec, fixed: Mapping[str, int]) -> list[int]:
