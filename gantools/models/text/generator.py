@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -110,4 +111,3 @@ class Context(nn.Module):
 def before(tokens: Tensor) -> Tensor:
     """The token before each place: (batch, steps) int64 -> (batch, steps) int64, ``BEGIN`` first."""
     return torch.cat([torch.full_like(tokens[:, :1], BEGIN), tokens[:, :-1]], 1)
-

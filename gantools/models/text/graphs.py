@@ -160,7 +160,7 @@ def text_model(generator: TextGenerator, nets: Mapping[str, nn.Module] | None = 
             GraphSpec(inputs=(tokens, *known), outputs=(likelihood,), axes=axes),
         ),
     }
-    trained = dict(nets) if nets else {"G": generator}
+    trained: dict[str, nn.Module] = dict(nets) if nets else {"G": generator}
     return Model(
         nets=trained,
         graphs=graphs,
@@ -188,9 +188,7 @@ def _stepwise(
     """The graphs that a text grows with, step by step."""
     axes = {"batch": BATCH}
     state, following = _state(net, "state"), _state(net, "next_state")
-    fed = tuple(
-        one.model_copy(update={"state_of": other.name}) for one, other in zip(state, following, strict=True)
-    )
+    fed = tuple(one.model_copy(update={"state_of": other.name}) for one, other in zip(state, following, strict=True))
     token = TensorSpec(name="token", dtype="int32", shape=("batch",), doc=f"at first {BEGIN}", state_of="next_token")
     uniform = TensorSpec(name="uniforms", dtype="float32", shape=("batch",), doc="U(0, 1), ends excluded")
     made = (
@@ -204,9 +202,7 @@ def _stepwise(
         )
     }
     if known:
-        graphs["begin"] = ExportGraph(
-            FirstState(net, _names(known)), GraphSpec(inputs=known, outputs=state, axes=axes)
-        )
+        graphs["begin"] = ExportGraph(FirstState(net, _names(known)), GraphSpec(inputs=known, outputs=state, axes=axes))
     return graphs
 
 
