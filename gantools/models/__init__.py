@@ -17,6 +17,8 @@ MODELS: Table[Any] = Table(
         "nmg": "gantools.models.classic.nmg:nmg",
         "text_lstm": "gantools.models.text.recurrent:text_lstm",
         "text_gru": "gantools.models.text.recurrent:text_gru",
+        "text_transformer": "gantools.models.text.transformer:text_transformer",
+        "text_vae": "gantools.models.text.vae:text_vae",
     },
 )
 
@@ -30,5 +32,9 @@ DISCRIMINATORS: Table[Any] = Table(
         "mlp": "gantools.models.discriminators.mlp:mlp",
         "lstm": "gantools.models.discriminators.recurrent:lstm",
         "gru": "gantools.models.discriminators.recurrent:gru",
+        "text_cnn": "gantools.models.discriminators.text_cnn:text_cnn",
+        "text_lstm": "gantools.models.discriminators.text_recurrent:text_lstm",
+        "text_gru": "gantools.models.discriminators.text_recurrent:text_gru",
+        "text_mlp": "gantools.models.discriminators.text_mlp:text_mlp",
     },
 )

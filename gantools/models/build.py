@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from gantools.core.errors import RecipeError
 from gantools.core.recipe import Recipe
 from gantools.models import DISCRIMINATORS, MODELS
 from gantools.models.discriminators.scorer import scorer_graphs
-from gantools.models.model import ImageShape, Model
+from gantools.models.discriminators.text_scorer import text_scorer_graphs
+from gantools.models.model import ExportGraph, ImageShape, Model, TextShape
 
 
 def build_model(recipe: Recipe) -> Model:
@@ -13,6 +15,9 @@ def build_model(recipe: Recipe) -> Model:
 
     Args:
         recipe: Resolved: its sections hold every option.
+
+    Raises:
+        RecipeError: The discriminator judges something else than the model makes.
     """
     architecture = MODELS.load(recipe.model.name)
     config = architecture.Config(**recipe.model.options)
@@ -20,7 +25,24 @@ def build_model(recipe: Recipe) -> Model:
     if recipe.discriminator is None:
         return model
     row = DISCRIMINATORS.load(recipe.discriminator.name)
-    shape = ImageShape(model.image.height, model.image.channels, model.classes)
+    if row.modality != model.modality:
+        fitting = [name for name in DISCRIMINATORS if DISCRIMINATORS.load(name).modality == model.modality]
+        raise RecipeError(
+            f"discriminator '{recipe.discriminator.name}' judges {row.modality}s, "
+            f"model '{recipe.model.name}' makes {model.modality}s.",
+            hint=f"discriminators of {model.modality}s: {', '.join(fitting)}",
+        )
+    shape = shape_of(model)
     net = row.build(row.Config(**recipe.discriminator.options), shape)
-    model = model.with_net("D", net, scorer_graphs(net, shape))
+    graphs: dict[str, ExportGraph] = (
+        text_scorer_graphs(net, shape) if isinstance(shape, TextShape) else scorer_graphs(net, shape)
+    )
+    model = model.with_net("D", net, graphs)
     return architecture.judged(config, model) if architecture.judged else model
+
+
+def shape_of(model: Model) -> ImageShape | TextShape:
+    """What a discriminator of this model's samples looks at."""
+    if model.modality == "text":
+        return TextShape(model.text.vocabulary, model.text.steps, model.classes)
+    return ImageShape(model.image.height, model.image.channels, model.classes)

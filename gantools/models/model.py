@@ -95,7 +95,26 @@ class ImageShape:
     classes: int = 0
 
 
+@dataclass(frozen=True)
+class TextShape:
+    """What a discriminator of text reads: tokens (batch, steps) int64, or shares of them.
+
+    Shares are (batch, steps, vocabulary) float32, which sum to 1 over the vocabulary: one-hot rows are tokens, and
+    others what a generator thinks of, through which gradients flow.
+
+    Attributes:
+        vocabulary: How many tokens there are.
+        steps: The most tokens of a text.
+        classes: How many classes a second input ``label`` (batch,) int64 tells apart; 0: there is no such input.
+    """
+
+    vocabulary: int
+    steps: int
+    classes: int = 0
+
+
 C = TypeVar("C", bound=Frozen)
+S = TypeVar("S", ImageShape, TextShape)
 
 
 @dataclass(frozen=True)
@@ -118,14 +137,16 @@ class Architecture(Generic[C]):
 
 
 @dataclass(frozen=True)
-class DiscriminatorRow(Generic[C]):
+class DiscriminatorRow(Generic[C, S]):
     """A row of the table of discriminators.
 
     Attributes:
         Config: Its options, with every check.
-        build: (Config, what it looks at) -> module. Called with images and, where there are classes, labels, it returns
-            logits (batch,), or (batch, patches) when it judges parts of an image. Positive logits mean real.
+        build: (Config, what it looks at) -> module. Called with images or texts and, where there are classes, labels,
+            it returns logits (batch,), or (batch, patches) when it judges parts of an image. Positive logits mean real.
+        modality: What it judges.
     """
 
     Config: type[C]
-    build: Callable[[C, ImageShape], nn.Module]
+    build: Callable[[C, S], nn.Module]
+    modality: Literal["image", "text"] = "image"

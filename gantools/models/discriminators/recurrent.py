@@ -47,14 +47,22 @@ class LSTM(nn.Module):
 
     def forward(self, sequence: Tensor) -> Tensor:
         """(batch, steps, inputs) -> the last state (batch, hidden)."""
+        return self._run(sequence)[-1]
+
+    def states(self, sequence: Tensor) -> Tensor:
+        """(batch, steps, inputs) -> the state after each step (batch, steps, hidden)."""
+        return torch.stack(self._run(sequence), 1)
+
+    def _run(self, sequence: Tensor) -> list[Tensor]:
         steps = self.of_input(sequence)
         state = torch.zeros_like(steps[:, 0, : self.hidden])
-        memory = state
+        memory, states = state, []
         for step in steps.unbind(1):
             enter, forget, leave, new = (step + self.of_state(state)).chunk(4, 1)
             memory = forget.sigmoid() * memory + enter.sigmoid() * new.tanh()
             state = leave.sigmoid() * memory.tanh()
-        return state
+            states.append(state)
+        return states
 
 
 class GRU(nn.Module):
@@ -73,15 +81,23 @@ class GRU(nn.Module):
 
     def forward(self, sequence: Tensor) -> Tensor:
         """(batch, steps, inputs) -> the last state (batch, hidden)."""
+        return self._run(sequence)[-1]
+
+    def states(self, sequence: Tensor) -> Tensor:
+        """(batch, steps, inputs) -> the state after each step (batch, steps, hidden)."""
+        return torch.stack(self._run(sequence), 1)
+
+    def _run(self, sequence: Tensor) -> list[Tensor]:
         steps = self.of_input(sequence)
-        state = torch.zeros_like(steps[:, 0, : self.hidden])
+        state, states = torch.zeros_like(steps[:, 0, : self.hidden]), []
         for step in steps.unbind(1):
             reset_in, update_in, new_in = step.chunk(3, 1)
             reset_of, update_of, new_of = self.of_state(state).chunk(3, 1)
             update = (update_in + update_of).sigmoid()
             new = (new_in + (reset_in + reset_of).sigmoid() * new_of).tanh()
             state = new + update * (state - new)
-        return state
+            states.append(state)
+        return states
 
 
 class RecurrentDiscriminator(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-_WEIGHTED = (nn.Conv2d, nn.Linear, nn.Embedding)
+_WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Linear, nn.Embedding)
 
 
 def normalize(net: nn.Module) -> None:

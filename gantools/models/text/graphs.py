@@ -160,7 +160,7 @@ def text_model(generator: TextGenerator, nets: Mapping[str, nn.Module] | None = 
             GraphSpec(inputs=(tokens, *known), outputs=(likelihood,), axes=axes),
         ),
     }
-    trained = dict(nets) if nets else {"G": generator}
+    trained: dict[str, nn.Module] = dict(nets) if nets else {"G": generator}
     return Model(
         nets=trained,
         graphs=graphs,
