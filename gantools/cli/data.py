@@ -1,4 +1,4 @@
-"""``gantools data``: get public image sets, and look into any set before it is trained on."""
+"""``gantools data``: get public image sets, and look into any set of images or texts before it is trained on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gantools.cli.data_texts import inspect_texts
 from gantools.cli.options import Json
 from gantools.cli.output import emit_json, say, show_pairs, show_table, watching
+from gantools.core.errors import RecipeError
 
 if TYPE_CHECKING:
     from gantools.data import ImageSet
@@ -62,16 +64,23 @@ def get_command(
 @app.command("inspect")
 def inspect_command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="What a recipe has as data.source.")],
-    against: Annotated[
-        str | None, typer.Option(metavar="TEST", help="A set that shall share no image with it.")
-    ] = None,
+    against: Annotated[str | None, typer.Option(metavar="TEST", help="A set that shall share nothing with it.")] = None,
     resolution: Annotated[int | None, typer.Option(min=8, help="Edge at which images are compared.")] = None,
     channels: Annotated[int | None, typer.Option(help="1 for grey, 3 for RGB; none: what the images are.")] = None,
     limit: Annotated[float | None, typer.Option(min=0, max=2, help="Largest distance of near duplicates.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a PNG of near duplicates, or of samples.")] = None,
     json: Json = False,
 ) -> None:
-    """Look into an image set: counts, sizes, classes, broken files, duplicates, leaks."""
+    """Look into a set of images or texts: counts, sizes, classes, what is broken, duplicates, leaks.
+
+    A file or a folder of texts has one text a line; lengths and words are counted. The other options are for images.
+    """
+    from gantools.data.lines import is_text_source
+
+    if is_text_source(source):
+        _refuse_image_options(source, resolution=resolution, channels=channels, limit=limit, sheet=sheet)
+        inspect_texts(source, against, json=json)
+        return
     from gantools.data.duplicates import find_duplicates, find_leaks
     from gantools.data.images import open_images
     from gantools.data.statistics import statistics
@@ -118,6 +127,15 @@ def inspect_command(
         emit_json(document)
         return
     _show(document, found)
+
+
+def _refuse_image_options(source: str, **options: object) -> None:
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise RecipeError(
+            f"'{source}' holds texts, and {', '.join(given)} {'is' if len(given) == 1 else 'are'} for images.",
+            hint=f"gantools data inspect {source}",
+        )
 
 
 def _classes(source: str, resolution: int, channels: int) -> tuple[dict[str, int] | None, str | None]:

@@ -19,7 +19,7 @@ import numpy as np
 from gantools.core.errors import DataError
 from gantools.core.registry import Table
 from gantools.data.labels import Labels, labels_of_folders, labels_of_texts
-from gantools.data.sources import is_hidden, is_image_name
+from gantools.data.sources import READERS, SUFFIXES, is_hidden, is_image_name
 
 BUILTIN_TEXTS: Table[Callable[[], list[str]]] = Table(
     "built-in text set", {"python-reference": "gantools.data.reference:python_reference"}
@@ -129,9 +129,7 @@ def is_text_source(source: str) -> bool:
 
 
 def _begins_as_text(path: Path) -> bool:
-    from gantools.data.idx import is_idx
-
-    if not path.is_file() or is_image_name(path.name) or is_idx(path):
+    if not path.is_file() or path.name.lower().endswith((*SUFFIXES, *READERS)):
         return False
     try:
         with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:

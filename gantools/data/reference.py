@@ -25,10 +25,10 @@ MODULES = (
     "argparse", "ast", "asyncio", "base64", "bdb", "calendar", "cmd", "codecs", "collections", "configparser",
     "contextlib", "csv", "datetime", "difflib", "doctest", "email", "enum", "fractions", "functools", "gettext",
     "heapq", "http", "importlib", "inspect", "ipaddress", "json", "locale", "logging", "mailbox", "multiprocessing",
-    "optparse", "os", "pathlib", "pickle", "pickletools", "pkgutil", "platform", "plistlib", "pprint", "queue", "random", "sched",
-    "selectors", "shelve", "shutil", "smtplib", "socket", "socketserver", "ssl", "statistics", "string", "subprocess",
-    "tarfile", "tempfile", "textwrap", "threading", "trace", "traceback", "typing", "unittest", "urllib", "uuid",
-    "warnings", "weakref", "xmlrpc", "zipfile",
+    "optparse", "os", "pathlib", "pickle", "pickletools", "pkgutil", "platform", "plistlib", "pprint", "queue",
+    "random", "sched", "selectors", "shelve", "shutil", "smtplib", "socket", "socketserver", "ssl", "statistics",
+    "string", "subprocess", "tarfile", "tempfile", "textwrap", "threading", "trace", "traceback", "typing",
+    "unittest", "urllib", "uuid", "warnings", "weakref", "xmlrpc", "zipfile",
 )  # fmt: skip
 
 _CODE = re.compile(r"::=|>>>|\*\*\*|===|---|\+--|~~~")

@@ -20,6 +20,12 @@ from gantools.runtime.tokens import SPECIAL, UNKNOWN
 
 Kind = Literal["word", "bpe", "char"]
 BYTES = 256
+# Where bytes are never put together: between words, numbers and marks, as in GPT-2 (Radford et al., 2019). But here
+# combining marks belong to words, as vowels do in many scripts, and no piece has more than 64 characters: the time
+# for a piece grows with its square, and scripts without spaces have very long ones.
+_PIECES = (
+    r"'(?:s|t|re|ve|m|ll|d)| ?[\p{L}\p{M}]{1,64}| ?\p{N}{1,64}| ?[^\s\p{L}\p{M}\p{N}]{1,64}|\s{1,64}(?!\S)|\s{1,64}"
+)
 
 
 def train_tokenizer(lines: Sequence[str], kind: Kind, vocabulary: int) -> str:
@@ -96,7 +102,12 @@ def _of_whole(library: ModuleType, by_frequency: list[str], vocabulary: int) -> 
 
 def _bpe(library: ModuleType, lines: Sequence[str], vocabulary: int) -> Any:
     tokenizer = library.Tokenizer(library.models.BPE())
-    tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence(
+        [
+            library.pre_tokenizers.Split(library.Regex(_PIECES), "isolated"),
+            library.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = library.decoders.ByteLevel()
     trainer = library.trainers.BpeTrainer(
         vocab_size=vocabulary,

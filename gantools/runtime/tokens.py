@@ -108,7 +108,7 @@ class Tokenizer:
         """
         return self.rows([text])[0]
 
-    def decode(self, tokens: npt.ArrayLike) -> list[str]:
+    def decode(self, tokens: Iterable[npt.ArrayLike]) -> list[str]:
         """Texts of rows of tokens, each up to its first 0.
 
         Words are joined by spaces, characters and bytes by nothing. Bytes that are no UTF-8, which only a model writes,
@@ -120,7 +120,7 @@ class Tokenizer:
         Raises:
             InputMismatchError: A token is not in the vocabulary.
         """
-        rows = [_until_end(np.asarray(row)) for row in tokens]  # type: ignore[union-attr]
+        rows = [_until_end(np.asarray(row)) for row in tokens]
         size = self.size
         for number, row in enumerate(rows):
             if row and not (min(row) >= 0 and max(row) < size):

@@ -22,6 +22,7 @@ HEAVY = {
     "sklearn",
     "PIL",
     "av",
+    "tokenizers",
 }
 FREE_OF_HEAVY = ["core", "runtime", "samplers", "media", "models", "losses", "data", "metrics", "optimize", "cli"]
 LEARNING = ("models", "losses", "data", "train", "export")

@@ -8,14 +8,15 @@ from PIL import Image
 
 from gantools.core.errors import DataError
 from gantools.data.builtin import BUILTIN
+from gantools.data.lines import BUILTIN_TEXTS
 from gantools.data.published import PUBLISHED
 from gantools.data.sources import READERS, SCHEMES, open_source
 
 
 def test_every_row_of_every_table_names_something_that_exists() -> None:
-    tables: list[Any] = [SCHEMES, READERS, PUBLISHED, BUILTIN]
+    tables: list[Any] = [SCHEMES, READERS, PUBLISHED, BUILTIN, BUILTIN_TEXTS]
     loaded = [table.load(row) for table in tables for row in table]
-    assert len(loaded) >= 18
+    assert len(loaded) >= 19
     assert all(loaded)
 
 
