@@ -107,6 +107,8 @@ def optimize(
         for kept in (manifest.goldens, manifest.examples):
             if kept:
                 shutil.copyfile(artifact.folder / kept.file, folder / kept.file)
+        if manifest.output.kind == "text":
+            (folder / manifest.output.tokenizer).write_text(artifact.tokenizer(), encoding="utf-8")
         found = {"forms": {name: draft.forms for name, draft in making.drafts.items()}, "islands": making.islands}
         options = plan.model_copy(update=found).model_dump(mode="json")
         step = Step(

@@ -157,8 +157,7 @@ class Generator:
             label: The class of all samples.
 
         Returns:
-            For images: (len(seeds) - 1, steps, height, width, channels) uint8, 0..255. For texts: a list of str for each
-            way.
+            For images: (len(seeds) - 1, steps, height, width, channels) uint8, 0..255. For texts: a list of str a way.
 
         Raises:
             InputMismatchError: As in ``sample``, or there are too few seeds or steps.
@@ -258,9 +257,10 @@ class Generator:
         chosen = chosen_inputs(self.artifact.manifest, count, settings or {}, label)
         return _rows(self.sample(range(count), batch=batch, inputs={**inputs, **chosen}), steps)
 
-    def _decoded(self, latents: npt.NDArray[np.float32], batch: int | None) -> Any:
+    def _decoded(self, latents: npt.NDArray[np.float32], batch: int | None) -> npt.NDArray[Any]:
         """What the generator makes of latents; whatever else it takes is that of one seed."""
-        return self.sample([0] * len(latents), batch=batch, inputs={_LATENT: latents})
+        samples: npt.NDArray[Any] = self.sample([0] * len(latents), batch=batch, inputs={_LATENT: latents})
+        return samples
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,7 @@ from gantools.core.errors import RecipeError
 from gantools.core.spec import Frozen
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
 
-_ACTIVE = 0.01  # variance of a code's mean over images: Burda et al., ICLR 2016
+ACTIVE = 0.01  # variance of a code's mean over images: Burda et al., ICLR 2016
 # Rounding a pixel to one of 256 levels in [-1, 1] has this variance: that of a uniform distribution over one level.
 ROUNDING = (2 / 255) ** 2 / 12
 
@@ -94,7 +94,7 @@ class ELBO(Objective):
         terms |= {
             "VAE.reconstruction": reconstruction.detach(),
             "VAE.kl": divergence.detach().sum(),
-            "VAE.active_units": (mean.detach().var(0, correction=0) > _ACTIVE).float().sum(),
+            "VAE.active_units": (mean.detach().var(0, correction=0) > ACTIVE).float().sum(),
         }
         yield Loss(reconstruction + weight * free.sum(), terms)
 

@@ -71,14 +71,16 @@ class SeqGAN(Objective):
         real = nets["D"](batch.real)
         value = F.softplus(-real).mean()
         yield Loss(value, {"D.real": value.detach()})
-        fake = nets["D"](draw(nets["G"], *batch.real.shape, rng, _known(batch)).tokens)
+        count, steps = batch.real.shape
+        fake = nets["D"](draw(nets["G"], count, steps, rng, _known(batch)).tokens)
         value = F.softplus(fake).mean()
         right = ((real > 0).float().mean() + (fake < 0).float().mean()) / 2
         yield Loss(value, {"D.fake": value.detach(), "D.accuracy": right.detach()})
 
     def _generator(self, nets: Nets, batch: Batch, rng: torch.Generator) -> Loss:
         known = _known(batch)
-        drawn = draw(nets["G"], *batch.real.shape, rng, known)
+        count, steps = batch.real.shape
+        drawn = draw(nets["G"], count, steps, rng, known)
         rewards, mask = self._rewards(nets, drawn, rng), inside(drawn.tokens)
         of_place = (rewards * mask).sum(0) / mask.sum(0).clamp(min=1)
         advantage = (rewards - of_place) * mask
@@ -95,7 +97,7 @@ class SeqGAN(Objective):
     def _rewards(self, nets: Nets, drawn: Drawn, rng: torch.Generator) -> Tensor:
         """How real what goes on from each token looks, as a probability: (batch, steps) float32."""
         count, steps = drawn.tokens.shape
-        whole = nets["D"](drawn.tokens).float().sigmoid()
+        whole: Tensor = nets["D"](drawn.tokens).float().sigmoid()
         times = self.config.rollouts
         if not times:
             return whole[:, None].expand(count, steps)

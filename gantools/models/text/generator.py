@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -12,6 +13,11 @@ from gantools.core.spec import Frozen
 from gantools.core.tokens import BEGIN
 
 State = tuple[Tensor, ...]
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "train": {"learning_rate": 1e-3, "betas": [0.9, 0.999], "precision": "fp32"},
+    "evaluate": {"extractor": "ngrams"},
+}
+"""What recipes of texts begin with, where those of images begin otherwise."""
 
 
 class TextConfig(Frozen):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gantools.models.model import Architecture, Model
 from gantools.models.text.cells import Cells, Kind
-from gantools.models.text.generator import Context, State, TextConfig, TextGenerator, before
+from gantools.models.text.generator import DEFAULTS, Context, State, TextConfig, TextGenerator, before
 from gantools.models.text.graphs import text_model
 from gantools.models.text.loop import Tensors
 
@@ -101,6 +101,6 @@ def _build(config: RecurrentConfig, kind: Kind) -> Model:
     return text_model(RecurrentGenerator(config, kind))
 
 
-_DEFAULTS = {"objective": {"name": "likelihood"}}
+_DEFAULTS = {"objective": {"name": "likelihood"}, **DEFAULTS}
 text_lstm = Architecture(RecurrentConfig, partial(_build, kind="lstm"), defaults=_DEFAULTS)
 text_gru = Architecture(RecurrentConfig, partial(_build, kind="gru"), defaults=_DEFAULTS)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gantools.core.errors import RecipeError
 from gantools.models.model import Architecture, Model
-from gantools.models.text.generator import Context, State, TextConfig, TextGenerator, before
+from gantools.models.text.generator import DEFAULTS, Context, State, TextConfig, TextGenerator, before
 from gantools.models.text.graphs import text_model
 
 _DEVIATION = 0.02  # of weights at the beginning, as in GPT-2
@@ -176,4 +176,4 @@ def _build(config: TransformerConfig) -> Model:
     return text_model(TransformerGenerator(config))
 
 
-text_transformer = Architecture(TransformerConfig, _build, defaults={"objective": {"name": "likelihood"}})
+text_transformer = Architecture(TransformerConfig, _build, defaults={"objective": {"name": "likelihood"}, **DEFAULTS})

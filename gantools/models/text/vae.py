@@ -17,7 +17,7 @@ from gantools.core.spec import GraphSpec, TensorSpec
 from gantools.core.tokens import END, UNKNOWN
 from gantools.models.model import Architecture, ExportGraph, Model
 from gantools.models.text.cells import Cells
-from gantools.models.text.generator import before
+from gantools.models.text.generator import DEFAULTS, before
 from gantools.models.text.graphs import text_model
 from gantools.models.text.recurrent import RecurrentConfig, RecurrentGenerator
 
@@ -111,4 +111,4 @@ def _build(config: TextVAEConfig) -> Model:
     return replace(model, graphs={**model.graphs, ENCODER: ExportGraph(TextEncoder(encoder), spec)})
 
 
-text_vae = Architecture(TextVAEConfig, _build, defaults={"objective": {"name": "elbo"}})
+text_vae = Architecture(TextVAEConfig, _build, defaults={"objective": {"name": "text_elbo"}, **DEFAULTS})
