@@ -46,7 +46,8 @@ def test_inspect_shows_texts_to_a_person(texts: Path, tmp_path: Path) -> None:
     assert "bad 2, good 3" in shown
     assert "1 equal and 0 nearly equal of 1 different texts" in shown
     assert "█" in shown
-    assert "Unknown to a vocabulary of words" in shown
+    assert "Unknown words" in shown
+    assert "Unknown characters" in shown
     assert "bad/a.txt line 2" in shown
     assert "[bold]dog[/bold]" in shown, "a text is no markup"
 

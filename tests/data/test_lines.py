@@ -191,6 +191,9 @@ def test_a_packed_file_that_grows_without_bound_is_refused(tmp_path: Path, monke
 def test_texts_are_told_from_images(tmp_path: Path) -> None:
     assert is_text_source("builtin:python-reference")
     assert not is_text_source("builtin:digits")
+    with pytest.raises(UnknownNameError, match=r"no built-in set is called 'digit'; did you mean 'digits'") as caught:
+        is_text_source("builtin:digit")
+    assert caught.value.hint == "known: digits, python-reference"
     assert is_text_source("none.txt"), "by its name, so that the error is about texts"
     assert not is_text_source("none")
     assert is_text_source(write(tmp_path / "train.de", "ü" * 40_000))
