@@ -119,9 +119,7 @@ def _show_lengths(title: str, histogram: list[tuple[int, int, int]]) -> None:
 
 def _show_coverage(kind: str, coverage: list[dict[str, Any]]) -> None:
     rows = [[f"{row['vocabulary']}", f"{row['unknown']:.2%}", f"{row['texts']:.1%}"] for row in coverage]
-    show_table(
-        f"What a vocabulary of data.tokenizer = '{kind}' leaves unknown", ["vocabulary", "tokens", "texts"], rows
-    )
+    show_table(f"Unknown {kind}s", ["vocabulary", f"{kind}s", "texts with some"], rows)
 
 
 def _short(text: str) -> str:

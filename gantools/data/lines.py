@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from gantools.core.errors import DataError
-from gantools.core.registry import Table
+from gantools.core.registry import Table, unknown_name
+from gantools.data.builtin import BUILTIN
 from gantools.data.labels import Labels, labels_of_folders, labels_of_texts
 from gantools.data.sources import READERS, SUFFIXES, is_hidden, is_image_name
 
@@ -113,9 +114,15 @@ def is_text_source(source: str) -> bool:
 
     Of a folder, because it holds texts and no images; of a file, by its name, and where that says nothing, because it
     begins as UTF-8 does.
+
+    Raises:
+        UnknownNameError: No built-in set of either kind has this name.
     """
     if source.startswith(_BUILTIN):
-        return source.removeprefix(_BUILTIN) in BUILTIN_TEXTS
+        name = source.removeprefix(_BUILTIN)
+        if name not in BUILTIN_TEXTS and name not in BUILTIN:
+            raise unknown_name("built-in set", name, [*BUILTIN, *BUILTIN_TEXTS])
+        return name in BUILTIN_TEXTS
     path = Path(source).expanduser()
     if not path.is_dir():
         return path.name.lower().endswith(PLAIN + RECORDS) or _begins_as_text(path)

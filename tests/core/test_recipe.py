@@ -121,3 +121,11 @@ def test_the_schema_describes_every_section() -> None:
         "evaluate",
         "safety",
     }
+
+
+def test_texts_are_cut_into_words_unless_said_otherwise(tmp_path: Path) -> None:
+    file = recipe_file(tmp_path, GOOD)
+    assert load_recipe(file, (), TABLES).data.tokenizer == "word"
+    assert load_recipe(file, ["data.tokenizer=char"], TABLES).data.tokenizer == "char"
+    with pytest.raises(RecipeError, match=r"data\.tokenizer: input should be 'word', 'bpe' or 'char', got 'words'"):
+        load_recipe(file, ["data.tokenizer=words"], TABLES)
