@@ -23,7 +23,7 @@ _APART = (
     re.compile(r"\.{2,}|--|[;@#$%&?!()\[\]{}<>\"]"),  # always words of their own
     re.compile(r"[,:](?!\d)"),  # not those of 1,000 and 10:30
     re.compile(r"(?<![.\s])\.(?=['\")\]}>\s]*$)"),  # only where the line ends: "u.s. flag" stays
-    re.compile(r"'(?=\s|$)"),  # a plural's, or a closing quotation mark; an opening one stays, as in MacIntyre's rules
+    re.compile(r"(?<!\S)'(?!(?:s|m|d|ll|re|ve|t|n)\b)(?=\w)|'(?=\s|$)"),  # quotation marks, and that of a plural
 )
 _QUOTES = re.compile(r"``|''")
 _BEFORE = re.compile(r"(?<=\w)(?='(?:s|m|d|ll|re|ve)\b)|(?<=\w)(?=n't\b)", re.IGNORECASE)

@@ -18,7 +18,7 @@ def test_words_are_what_white_space_separates() -> None:
         ("1,000 dogs at 10:30, or more: none", "1,000 dogs at 10:30 , or more : none"),
         ("the u.s. flag is red.", "the u.s. flag is red ."),
         ('"a dog" sits -- or lies...', '" a dog " sits -- or lies ...'),
-        ("a 'red' dog", "a 'red ' dog"),
+        ("a 'red' dog", "a ' red ' dog"),
         ("a horse..", "a horse .."),
         ("`` a dog '' , says ''a'' man", '" a dog " , says " a " man'),
         ("the boys' room.", "the boys ' room ."),
