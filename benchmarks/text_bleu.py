@@ -6,8 +6,8 @@ Under GANTOOLS_DATA lie ``text/coco/{train,test}.txt`` and ``text/third-party-sa
 Texygen (github.com/geek-ai/Texygen) published, and its table. Its figures are of 10,000 samples, all 10,000 sentences
 of a file as references, words as NLTK's ``word_tokenize`` splits them, and NLTK's smoothing method 1. Three figures
 each: BLEU against the test set, BLEU against the training set, and self-BLEU, for n = 2 to 5. The training sentences
-themselves are scored too, against the test set and each other: what a perfect copy of their distribution would have.
-That is less than one half of the test set has against the other, for the two files are not of one distribution.
+themselves are scored too, against the test set and each other, which is what a perfect copy of their distribution would
+have. It is less than one half of the test set has against the other: the two files are not of one distribution.
 
 Then the time for BLEU-2 to BLEU-5 and self-BLEU-2 to self-BLEU-5 of 10,000 samples against 10,000 references, from
 lists of words, in one thread. Where NLTK is installed, it scores a few of the same samples: the largest difference of a

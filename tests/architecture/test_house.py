@@ -22,6 +22,7 @@ TABLES = [
     ("gantools.models", "DISCRIMINATORS"),
     ("gantools.losses", "OBJECTIVES"),
     ("gantools.metrics", "METRICS"),
+    ("gantools.metrics.text", "TEXT_METRICS"),
     ("gantools.optimize.passes", "PASSES"),
     ("gantools.optimize.targets", "TARGETS"),
     ("gantools.bench.ceilings", "PRODUCTS"),

@@ -1,6 +1,6 @@
 """Distinct-n: how many different n-grams the samples hold, for each word of theirs.
 
-Li et al., "A Diversity-Promoting Objective Function for Neural Conversation Models", 2016, section 5.2 (evaluation):
+Li et al., "A Diversity-Promoting Objective Function for Neural Conversation Models", 2016, section 5:
 different n-grams over all samples, divided by the number of generated words. The more samples, the fewer of their
 n-grams are new, so compare only at equal numbers.
 """

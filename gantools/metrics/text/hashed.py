@@ -1,6 +1,6 @@
 """Features without a network: which words, pairs of words and pieces of words a sentence holds.
 
-Feature hashing (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009, equation 3): an n-gram's
+Feature hashing (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009, section 2): an n-gram's
 hash chooses one of 512 features and a sign, so that what collides cancels on average and products of rows are those of
 the n-grams. An n-gram that occurs c times weighs sqrt(c). Words and their pairs make one half of a row's square,
 3-grams of characters the other: the former see phrases, the latter misspelt and bent words. It knows nothing of

@@ -2,7 +2,7 @@
 
 ``longest-copy`` is, of each sample, the longest run of its words that stands in one training sentence, as a share of
 its length: 1 for a copy or a piece of one. ``new-4-grams`` is the share of all 4-grams of the samples that the training
-set does not hold (McCoy et al., "How much do language models copy from their training data?", 2023, section 4).
+set does not hold (McCoy et al., "How much do language models copy from their training data?", 2023).
 Neither is good or bad by itself: real sentences of a test set say what is usual.
 """
 

@@ -1,6 +1,6 @@
 """Self-BLEU: BLEU of each generated sentence against all other generated ones. Higher means less variety.
 
-Zhu et al., "Texygen: A Benchmarking Platform for Text Generation Models", 2018, section 3. The references are the
+Zhu et al., "Texygen: A Benchmarking Platform for Text Generation Models", 2018. The references are the
 samples themselves, so the value grows with their number: compare only at equal numbers. A sentence that was generated
 twice has 1.
 

@@ -20,11 +20,12 @@ SPLITTERS: Table[Splitter] = Table(
 )
 
 _APART = (
-    re.compile(r"\.\.\.|--|[;@#$%&?!()\[\]{}<>\"]"),  # always words of their own
+    re.compile(r"\.{2,}|--|[;@#$%&?!()\[\]{}<>\"]"),  # always words of their own
     re.compile(r"[,:](?!\d)"),  # not those of 1,000 and 10:30
     re.compile(r"(?<![.\s])\.(?=['\")\]}>\s]*$)"),  # only where the line ends: "u.s. flag" stays
-    re.compile(r"(?<=\s)'(?=\w{2})|'(?=\s|$)"),  # quotation marks, which belong to no word
+    re.compile(r"(?<!\S)'(?!(?:s|m|d|ll|re|ve|t|n)\b)(?=\w)|'(?=\s|$)"),  # quotation marks, and that of a plural
 )
+_QUOTES = re.compile(r"``|''")
 _BEFORE = re.compile(r"(?<=\w)(?='(?:s|m|d|ll|re|ve)\b)|(?<=\w)(?=n't\b)", re.IGNORECASE)
 _JOINED = re.compile(r"\b(can)(not)\b|\b(gon|got|wan)(na|ta)\b", re.IGNORECASE)
 
@@ -38,9 +39,10 @@ def treebank(line: str) -> list[str]:
     """Split as the Penn Treebank does (MacIntyre's rules, 1995): punctuation and clitics are words of their own.
 
     ``"a dog's bed, isn't it."`` -> ``a dog 's bed , is n't it .``. A line is one sentence: a full stop is set apart at
-    its end only. Text that is already split so stays as it is. Quotation marks keep their shape.
+    its end only. Text that is already split so stays as it is, but for double quotation marks: the Treebank's `` and ''
+    become " as in plain text, so that both kinds of text compare.
     """
-    line = _JOINED.sub(lambda found: " ".join(part for part in found.groups() if part), line)
+    line = _JOINED.sub(lambda found: " ".join(part for part in found.groups() if part), _QUOTES.sub('"', line))
     for pattern in _APART:
         line = pattern.sub(r" \g<0> ", line)
     return _BEFORE.sub(" ", line).split()

@@ -30,7 +30,7 @@ def bleu(hypothesis: Sentence, references: Sequence[Sentence], order: int) -> fl
 
 
 def self_bleu(samples: Sequence[Sentence], order: int) -> list[float]:
-    """Zhu et al. 2018, section 3."""
+    """Zhu et al. 2018."""
     return [bleu(one, [*samples[:row], *samples[row + 1 :]], order) for row, one in enumerate(samples)]
 
 

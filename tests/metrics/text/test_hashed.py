@@ -71,7 +71,7 @@ def test_extractors_are_opened_by_name() -> None:
     assert len(load_text_extractor("ngrams").sha256) == 64
     with pytest.raises(UnknownNameError, match="no text feature extractor is called 'minilmm'; did you mean 'minilm'"):
         load_text_extractor("minilmm")
-    assert len(TEXT_EXTRACTORS) == 2
+    assert len([TEXT_EXTRACTORS.load(name) for name in TEXT_EXTRACTORS]) == 2
 
 
 def test_what_is_no_list_of_texts_is_refused() -> None:

@@ -18,6 +18,9 @@ def test_words_are_what_white_space_separates() -> None:
         ("1,000 dogs at 10:30, or more: none", "1,000 dogs at 10:30 , or more : none"),
         ("the u.s. flag is red.", "the u.s. flag is red ."),
         ('"a dog" sits -- or lies...', '" a dog " sits -- or lies ...'),
+        ("a 'red' dog", "a ' red ' dog"),
+        ("a horse..", "a horse .."),
+        ("`` a dog '' , says ''a'' man", '" a dog " , says " a " man'),
         ("the boys' room.", "the boys ' room ."),
         ("i'm gonna go", "i 'm gon na go"),
         ("", ""),
@@ -27,7 +30,9 @@ def test_treebank_sets_punctuation_and_clitics_apart(line: str, expected: str) -
     assert treebank(line) == expected.split()
 
 
-@pytest.mark.parametrize("line", ["a dog 's bed , is n't it .", "a man ; a plan : a canal ( so ) !", "wait ... what ?"])
+@pytest.mark.parametrize(
+    "line", ["a dog 's bed , is n't it .", "a man ; a plan : a canal ( so ) !", "they 'll say it 's ..", "what ?"]
+)
 def test_treebank_leaves_alone_what_is_already_split(line: str) -> None:
     assert treebank(line) == line.split()
 
