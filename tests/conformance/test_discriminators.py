@@ -1,4 +1,4 @@
-"""Every discriminator of the table: grey and colour, with and without classes, at two resolutions."""
+"""Every discriminator of images of the table: grey and colour, with and without classes, at two resolutions."""
 
 from itertools import product
 from pathlib import Path
@@ -45,8 +45,9 @@ def given(shape: ImageShape, batch: int = BATCH) -> list[torch.Tensor]:
 
 
 def test_no_discriminator_is_left_out() -> None:
-    assert set(DISCRIMINATORS_SMALL) == set(DISCRIMINATORS)
-    assert len(CASES) >= len(SHAPES) * len(DISCRIMINATORS)
+    of_images = {name for name in DISCRIMINATORS if DISCRIMINATORS.load(name).modality == "image"}
+    assert set(DISCRIMINATORS_SMALL) == of_images
+    assert len(CASES) >= len(SHAPES) * len(of_images)
 
 
 @pytest.mark.parametrize(("name", "options", "shape"), CASES)
@@ -85,7 +86,7 @@ def test_a_penalty_can_be_differentiated_again(name: str, options: Options, shap
     assert any(gradient is not None and gradient.any() for gradient in gradients)
 
 
-@pytest.mark.parametrize("name", list(DISCRIMINATORS))
+@pytest.mark.parametrize("name", list(DISCRIMINATORS_SMALL))
 def test_a_discriminator_ships(name: str, tmp_path: Path) -> None:
     """It exports, equals its network at sizes nobody traced, keeps its rows apart, and compiles for TensorRT."""
     shape = ImageShape(32, 3, 4)

@@ -1,4 +1,4 @@
-"""Every model of the table, with the discriminator and the objective it is usually trained with."""
+"""Every model of images of the table, with the discriminator and the objective it is usually trained with."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from gantools.models import MODELS
 from gantools.models.model import ExportGraph, Model
 from gantools.verify.trials import trial_inputs
 from tests.conformance.tiny import MODEL_CASES, MODELS_SMALL, Options, small_batch, small_model
+from tests.conformance.tiny_texts import TEXTS_SMALL
 
 BATCH = 3
 
@@ -20,8 +21,9 @@ def drawn(model: Model, graph: ExportGraph, batch: int = BATCH) -> list[torch.Te
 
 
 def test_no_model_is_left_out() -> None:
-    assert set(MODELS_SMALL) == set(MODELS)
-    assert len(MODEL_CASES) >= len(MODELS)
+    assert {*MODELS_SMALL, *TEXTS_SMALL} == set(MODELS)
+    assert not MODELS_SMALL.keys() & TEXTS_SMALL.keys()
+    assert len(MODEL_CASES) >= len(MODELS_SMALL)
 
 
 @pytest.mark.parametrize(("name", "options"), MODEL_CASES)

@@ -28,12 +28,14 @@ class TextConfig(Frozen):
         steps: The most tokens of a text, its end included.
         latent: Length of the noise vector that a text is made of, beside what is drawn at each step; 0: there is none.
         classes: How many classes of texts there are; 0: they are not told apart.
+        candidates: How many of the likeliest tokens top-k and top-p choose from. Each step sorts so many.
     """
 
     vocabulary: int = Field(default=5000, ge=4)
     steps: int = Field(default=32, ge=2)
     latent: int = Field(default=0, ge=0)
     classes: int = Field(default=0, ge=0)
+    candidates: int = Field(default=128, ge=1, le=3840)
 
 
 class TextGenerator(nn.Module, ABC):
@@ -44,7 +46,10 @@ class TextGenerator(nn.Module, ABC):
 
     Attributes:
         config: What it makes.
+        kept: How many tensors at the end of its state are the same at every step.
     """
+
+    kept: int = 0
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
@@ -90,28 +95,32 @@ class TextGenerator(nn.Module, ABC):
 
 
 class Context(nn.Module):
-    """What holds for a whole text: its latent, and a vector of its class.
+    """What holds for a whole text: a vector made of its latent and its class.
 
     Args:
         config: Whether there is either.
-        width: Length of the vectors of classes.
+        width: Length of the vector.
 
     Attributes:
-        size: Length of a context; 0: there is neither.
+        size: Length of the vector; 0: there is neither latent nor class.
     """
 
     def __init__(self, config: TextConfig, width: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(config.classes, width) if config.classes else None
-        self.size = config.latent + (width if config.classes else 0)
+        self.latent = nn.Linear(config.latent, width) if config.latent else None
+        self.size = width if config.latent or config.classes else 0
 
     def forward(self, latent: Tensor | None, label: Tensor | None) -> Tensor:
-        """Latent (batch, latent) float32 and label (batch,) int64 -> (batch, size) float32."""
-        parts = [] if latent is None else [latent]
+        """Latent (batch, latent) float32 and label (batch,) int64 -> (batch, size) float32 in (-1, 1)."""
+        parts = []
+        if self.latent is not None:
+            assert latent is not None, "a generator with a latent needs one"
+            parts.append(self.latent(latent))
         if self.embedding is not None:
             assert label is not None, "a conditional generator needs labels"
             parts.append(self.embedding(label))
-        return torch.cat(parts, 1)
+        return torch.tanh(torch.stack(parts).sum(0)).float()
 
 
 def before(tokens: Tensor) -> Tensor:

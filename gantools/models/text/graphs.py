@@ -38,7 +38,7 @@ class WholeText(nn.Module):
     def __init__(self, net: TextGenerator, names: tuple[str, ...]) -> None:
         super().__init__()
         self.net, self.names = net, names
-        self.choice = Choice(net.config.vocabulary)
+        self.choice = Choice(net.config.vocabulary, net.config.candidates)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """See the class."""
@@ -66,6 +66,8 @@ class WholeText(nn.Module):
 class OneStep(nn.Module):
     """The graph ``step``: the last token, a uniform number, settings and state -> a token, its log probability, state.
 
+    What never changes of a state is no output: runtimes mistake an output that is an input for that input.
+
     Args:
         net: Predicts.
     """
@@ -73,7 +75,7 @@ class OneStep(nn.Module):
     def __init__(self, net: TextGenerator) -> None:
         super().__init__()
         self.net = net
-        self.choice = Choice(net.config.vocabulary)
+        self.choice = Choice(net.config.vocabulary, net.config.candidates)
 
     def forward(self, *inputs: Tensor) -> Tensors:
         """See the class. The log probability is that of the model as it is: temperature 1, nothing filtered."""
@@ -82,7 +84,8 @@ class OneStep(nn.Module):
         chosen = self.choice(logits, uniform, temperature, top_k, top_p)
         chosen = torch.where(last == END, torch.full_like(chosen, END), chosen)
         probability = logits.log_softmax(1).gather(1, chosen[:, None]).squeeze(1)
-        return (chosen.int(), torch.where(last == END, torch.zeros_like(probability), probability), *following)
+        probability = torch.where(last == END, torch.zeros_like(probability), probability)
+        return (chosen.int(), probability, *following[: len(following) - self.net.kept])
 
 
 class FirstState(nn.Module):
@@ -100,8 +103,7 @@ class FirstState(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensors:
         """See the class."""
         given = dict(zip(self.names, inputs, strict=True))
-        state = self.net.begin(given.get("latent"), given.get("label"), inputs[0].shape[0])
-        return tuple(part.clone() for part in state)  # a latent that is part of it is no output as such
+        return self.net.begin(given.get("latent"), given.get("label"), inputs[0].shape[0])
 
 
 class LogLikelihood(nn.Module):
@@ -170,7 +172,7 @@ def text_model(generator: TextGenerator, nets: Mapping[str, nn.Module] | None = 
             noise=_noise(generator),
             settings={
                 "temperature": Setting(default=1.0, low=0.0, high=HOTTEST),
-                "top_k": Setting(default=0.0, low=0.0, high=config.vocabulary),
+                "top_k": Setting(default=0.0, low=0.0, high=min(config.candidates, config.vocabulary)),
                 "top_p": Setting(default=1.0, low=0.0, high=1.0),
             },
             constants={"prefix": FREE},
@@ -187,8 +189,11 @@ def _stepwise(
 ) -> dict[str, ExportGraph]:
     """The graphs that a text grows with, step by step."""
     axes = {"batch": BATCH}
-    state, following = _state(net, "state"), _state(net, "next_state")
-    fed = tuple(one.model_copy(update={"state_of": other.name}) for one, other in zip(state, following, strict=True))
+    state = _state(net)
+    changing = state[: len(state) - net.kept]
+    following = tuple(one.model_copy(update={"name": f"next_{one.name}", "doc": ""}) for one in changing)
+    fed = tuple(one.model_copy(update={"state_of": f"next_{one.name}"}) for one in changing)
+    fed += tuple(one.model_copy(update={"doc": "the same at every step"}) for one in state[len(changing) :])
     token = TensorSpec(name="token", dtype="int32", shape=("batch",), doc=f"at first {BEGIN}", state_of="next_token")
     uniform = TensorSpec(name="uniforms", dtype="float32", shape=("batch",), doc="U(0, 1), ends excluded")
     made = (
@@ -217,7 +222,7 @@ def _known(net: TextGenerator) -> tuple[TensorSpec, ...]:
     return tuple(inputs)
 
 
-def _state(net: TextGenerator, name: str) -> tuple[TensorSpec, ...]:
+def _state(net: TextGenerator) -> tuple[TensorSpec, ...]:
     config = net.config
     latent = torch.zeros(1, config.latent) if config.latent else None
     label = torch.zeros(1, dtype=torch.int64) if config.classes else None
@@ -225,7 +230,7 @@ def _state(net: TextGenerator, name: str) -> tuple[TensorSpec, ...]:
         parts = net.begin(latent, label, 1)
     return tuple(
         TensorSpec(
-            name=f"{name}_{place}",
+            name=f"state_{place}",
             dtype="float32",
             shape=("batch", *part.shape[1:]),
             doc="" if latent is not None or label is not None else "at first 0",

@@ -29,7 +29,8 @@ def loop(body: Body, carried: Tensors, given: Tensors) -> tuple[Tensors, Tensors
         What the last step carried on, and what the steps made, (steps, ...) each.
     """
     if torch.compiler.is_exporting():
-        result: Any = scan(body, carried, given)
+        # What is carried on has the strides of a new tensor, and torch wants those from the beginning.
+        result: Any = scan(body, tuple(part.contiguous() for part in carried), given)
         return result[0], result[1]
     made = []
     for step in zip(*(tensor.unbind(0) for tensor in given), strict=True):

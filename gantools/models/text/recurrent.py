@@ -53,6 +53,7 @@ class RecurrentGenerator(TextGenerator):
         self.embedding = nn.Embedding(config.vocabulary, config.embedding)
         self.context = Context(config, config.embedding)
         whole = self.context.size
+        self.kept = 1 if whole else 0
         self.cells = Cells(kind, config.embedding + whole, config.hidden, config.layers, config.dropout)
         self.start = nn.Linear(whole, self.cells.parts * config.layers * config.hidden) if whole else None
         self.dropout = nn.Dropout(config.dropout)

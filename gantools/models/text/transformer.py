@@ -114,7 +114,7 @@ class TransformerGenerator(TextGenerator):
         self.embedding = nn.Embedding(config.vocabulary, config.width)
         self.positions = nn.Embedding(config.steps, config.width)
         self.context = Context(config, config.width)
-        self.start = nn.Linear(self.context.size, config.width) if self.context.size else None
+        self.kept = 1 if self.context.size else 0
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
@@ -134,7 +134,7 @@ class TransformerGenerator(TextGenerator):
         shape = (batch, len(self.blocks), self.heads, self.steps, self.width // self.heads)
         keys, values = (weight.new_zeros(shape, dtype=torch.float32) for _ in range(2))
         place = weight.new_zeros((batch, 1), dtype=torch.float32)
-        context = () if self.start is None else (self.start(self.context(latent, label)).float(),)
+        context = (self.context(latent, label),) if self.kept else ()
         return (place, keys, values, *context)
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
@@ -159,8 +159,8 @@ class TransformerGenerator(TextGenerator):
     def forward(self, tokens: Tensor, latent: Tensor | None = None, label: Tensor | None = None) -> Tensor:
         """See ``TextGenerator``."""
         vectors = self.embedding(before(tokens)) + self.positions.weight[: tokens.shape[1]]
-        if self.start is not None:
-            vectors = vectors + self.start(self.context(latent, label))[:, None]
+        if self.kept:
+            vectors = vectors + self.context(latent, label)[:, None]
         vectors = self.dropout(vectors)
         for block in self.blocks:
             vectors = block(vectors)
