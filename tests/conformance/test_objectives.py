@@ -5,17 +5,53 @@ from typing import Any
 import pytest
 import torch
 
+from gantools.core.tokens import END
 from gantools.losses import OBJECTIVES
 from gantools.losses.objectives.objective import Batch, Loss
+from gantools.models import DISCRIMINATORS
+from gantools.models.build import shape_of
 from gantools.models.model import Model
 from tests.conformance.tiny import MODEL_CASES, OBJECTIVES_WHOLE, Options, small_batch, small_model
+from tests.conformance.tiny_texts import (
+    STEPS,
+    TEXT_DISCRIMINATORS_SMALL,
+    TEXTS_SMALL,
+    VOCABULARY,
+    small_text_model,
+)
 
 CASES = [(name, options) for name in OBJECTIVES for options in ({}, OBJECTIVES_WHOLE[name])]
+
+
+# Objectives of texts, and a model that is trained with each.
+OF_TEXTS = {"likelihood": "text_lstm", "seqgan": "text_gru", "relgan": "text_gru", "text_elbo": "text_vae"}
+
+
+def text_model(name: str, *, judged: bool) -> Model:
+    model = small_text_model(name, TEXTS_SMALL[name][0])
+    if not judged:
+        return model
+    row = DISCRIMINATORS.load("text_cnn")
+    net = row.build(row.Config(**TEXT_DISCRIMINATORS_SMALL["text_cnn"][1]), shape_of(model))  # no dropout in this one
+    return model.with_net("D", net, {})
+
+
+def text_batch(model: Model, due: tuple[str, ...]) -> Batch:
+    rng = torch.Generator().manual_seed(5)
+    real = torch.randint(3, VOCABULARY, (16, STEPS), generator=rng)
+    real[:8, 5:] = END
+    noise = {"latent": torch.randn(16, 3, generator=rng)} if model.sampler.noise.get("latent") else {}
+    labels = torch.arange(16) % model.classes if model.classes else None
+    return Batch(real, noise, labels, due, step=50)
 
 
 def game(name: str, options: Options) -> tuple[Any, Model, Batch]:
     """The objective, and the first model that is trained with it."""
     row = OBJECTIVES.load(name)
+    if name in OF_TEXTS:
+        model = text_model(OF_TEXTS[name], judged="D" in row.nets)
+        objective = row.build(row.Config(**options))
+        return objective, model, text_batch(model, tuple(phase.name for phase in objective.phases))
     model_name, model_options = next((case for case in MODEL_CASES if case[1]["objective"] == name), MODEL_CASES[0])
     model, _ = small_model(model_name, model_options)
     for net in model.nets.values():  # the usual beginning is so small that penalties have a kink there
@@ -93,7 +129,7 @@ def test_every_phase_lowers_its_own_loss(name: str, options: Options) -> None:
                 if gradient is not None:
                     parameter.sub_(gradient, alpha=1e-3 / length)
         fresh, _, _ = game(name, options)  # what was remembered or made with the old weights is not used
-        again = Batch(batch.real, batch.noise, batch.labels, batch.due)
+        again = Batch(batch.real, batch.noise, batch.labels, batch.due, batch.step)
         after = loss_of(fresh, phase, model, again).value
         assert after is not None
         assert after < before

@@ -71,6 +71,10 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "elbo": {"likelihood": "bernoulli", "beta": 2.0, "free_bits": 0.1, "warmup_steps": 10},
     "gaussian": {"fit_every": 1},
     "gaussian_judged": {"game": "hinge"},
+    "likelihood": {},
+    "seqgan": {"pretrain_steps": 4, "discriminator_steps": 2, "rollouts": 2, "likelihood_weight": 0.5},
+    "relgan": {"pretrain_steps": 4, "likelihood_weight": 0.5},
+    "text_elbo": {"beta": 2.0, "free_bits": 0.2, "warmup_steps": 10},
 }
 MODEL_CASES = [(name, options) for name, several in MODELS_SMALL.items() for options in several]
 

@@ -61,13 +61,13 @@ class RelGAN(Objective):
             yield likelihood_loss(nets, batch)
             return
         fake = draw_soft(nets["G"], batch, self.sharpness(batch.step), rng)
-        of_real = nets["D"](F.one_hot(batch.real, fake.shape[-1]).float())
+        of_real = nets["D"](F.one_hot(batch.real, fake.shape[-1]).float()).float()
         if phase.name == "D":
-            gap = of_real - nets["D"](fake.detach())
+            gap = of_real - nets["D"](fake.detach()).float()
             value = F.softplus(-gap).mean()
             yield Loss(value, {"D.loss": value.detach(), "D.accuracy": (gap > 0).float().mean()})
             return
-        value = F.softplus(of_real.detach() - nets["D"](fake)).mean()
+        value = F.softplus(of_real.detach() - nets["D"](fake).float()).mean()
         yield Loss(value, {"G.loss": value.detach()})
         if self.config.likelihood_weight:
             real = likelihood_loss(nets, batch)

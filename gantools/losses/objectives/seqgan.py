@@ -68,11 +68,11 @@ class SeqGAN(Objective):
                 yield self._generator(nets, batch, rng)
 
     def _discriminator(self, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:
-        real = nets["D"](batch.real)
+        real = nets["D"](batch.real).float()
         value = F.softplus(-real).mean()
         yield Loss(value, {"D.real": value.detach()})
         count, steps = batch.real.shape
-        fake = nets["D"](draw(nets["G"], count, steps, rng, _known(batch)).tokens)
+        fake = nets["D"](draw(nets["G"], count, steps, rng, _known(batch)).tokens).float()
         value = F.softplus(fake).mean()
         right = ((real > 0).float().mean() + (fake < 0).float().mean()) / 2
         yield Loss(value, {"D.fake": value.detach(), "D.accuracy": right.detach()})
