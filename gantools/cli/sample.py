@@ -51,7 +51,7 @@ def command(
         float | None, typer.Option(help="Of texts: 1 as the model has it, less is safer, 0 the likeliest token.")
     ] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Print each text while it comes into being.")] = False,
-    steps: Annotated[int | None, typer.Option(min=1, help="The most tokens of a text, its end included.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="The most tokens of a text, which is cut there.")] = None,
     graph: Annotated[str | None, typer.Option(help="A graph other than the artifact's main one.")] = None,
     backend: Backend = None,
     device: Device = None,

@@ -70,7 +70,7 @@ class Generator:
             settings: Name -> value, such as ``{"truncation": 0.7}``, for all samples; what is left out has its default.
             label: The class of all samples or of each, by name or by number from 0; none: drawn from the seeds.
             prefix: What all texts begin with.
-            steps: The most tokens of a text, its end included; none: as many as the graph allows.
+            steps: The most tokens of a text, which is cut there; none: as many as the graph allows.
 
         Returns:
             For images: (len(seeds), height, width, channels) uint8, 0..255. For texts: a list of str.

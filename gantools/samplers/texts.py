@@ -21,7 +21,7 @@ def begun_with(artifact: Artifact, spec: GraphSpec, count: int, prefix: str | No
         spec: Of the graph.
         count: Number of texts.
         prefix: What all of them begin with; none: nothing.
-        steps: The most tokens, the end among them; none: as many as the graph allows.
+        steps: The most tokens; none: as many as the graph allows.
 
     Returns:
         ``prefix`` (count, steps) int32, or nothing where nothing was asked for.
@@ -41,12 +41,12 @@ def begun_with(artifact: Artifact, spec: GraphSpec, count: int, prefix: str | No
     if not limits.min <= steps <= limits.max:
         raise InputMismatchError(
             f"texts of {steps} tokens were asked for, and this graph makes {limits.min} to {limits.max}.",
-            hint="the end of a text counts as a token",
+            hint="leave out steps for as many as there can be",
         )
     tokens = Tokenizer(artifact.tokenizer()).prefix(prefix or "")
     if len(tokens) >= steps:
         raise InputMismatchError(
-            f"the prefix has {len(tokens)} tokens, and a text at most {steps}, its end included.",
+            f"the prefix has {len(tokens)} tokens, and a text at most {steps}.",
             hint="give a shorter prefix, or more steps",
         )
     given = np.full((count, steps), FREE, np.int32)

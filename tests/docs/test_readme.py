@@ -52,8 +52,8 @@ def test_every_command_and_script_of_a_page_runs(page: Path, tmp_path: Path) -> 
         line = [str(Path(sys.executable).parent / words[0]), *shortened(words)[1:]]
         done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(line)}\n{done.stdout}\n{done.stderr}"
-    pictures = [path for path in tmp_path.glob("*.png") if path.stat().st_size > 1000]
-    assert pictures, "a page ends with something to look at"
+    shown = [path for kind in ("*.png", "*.txt") for path in tmp_path.glob(kind) if path.stat().st_size > 1000]
+    assert shown, "a page ends with something to look at"
     for script in blocks(page, "python"):
         done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{script}\n{done.stderr}"
