@@ -23,13 +23,8 @@ def plain(logits: npt.NDArray[np.float32], temperature: float, top_k: int, top_p
     if top_p < 1:
         kept = int(np.searchsorted(np.cumsum(shares[order]), top_p)) + 1
         shares[order[min(kept, CANDIDATES) :]] = 0
-<<<<<<< HEAD
     whole: npt.NDArray[np.float64] = shares / shares.sum()
     return whole
-=======
-    wanted: npt.NDArray[np.float64] = shares / shares.sum()
-    return wanted
->>>>>>> text-models
 
 
 def choose(logits: torch.Tensor, uniform: torch.Tensor, *settings: float) -> torch.Tensor:
