@@ -62,7 +62,7 @@ def pieces(
             given = {TOKEN: token, UNIFORMS: np.ascontiguousarray(drawn[UNIFORMS][:, place]), **state}
             given |= {one.name: drawn[one.name] for one in session.spec.inputs if one.name not in given}
             outputs = session.run(given)
-            state = {one.name: outputs[one.state_of] for one in _state_of(session) if one.state_of}
+            state |= {one.name: outputs[one.state_of] for one in _state_of(session) if one.state_of}
             forced = drawn[PREFIX][:, place]
             token = np.where(forced == FREE, outputs[session.spec.outputs[0].name], forced).astype(np.int32)
             if token[0] == artifact.manifest.text.end:
@@ -83,9 +83,7 @@ def _state_of(session: Session) -> list[TensorSpec]:
 
 def _begun(artifact: Artifact, session: Session, where: Where, drawn: Arrays) -> Arrays:
     """The state before the first token."""
-    wanted = {one.name: one for one in _state_of(session)}
     if START not in artifact.manifest.graphs:
-        return {name: np.zeros(one.concrete({"batch": 1}), one.dtype) for name, one in wanted.items()}
+        return {one.name: np.zeros(one.concrete({"batch": 1}), one.dtype) for one in _state_of(session)}
     with Session.of(artifact, START, where) as begin:
-        outputs = begin.run({one.name: drawn[one.name] for one in begin.spec.inputs})
-    return dict(zip(wanted, outputs.values(), strict=True))
+        return begin.run({one.name: drawn[one.name] for one in begin.spec.inputs})

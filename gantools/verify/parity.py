@@ -24,6 +24,13 @@ from gantools.verify.trials import Images, trial_inputs
 # Seeds far from the small numbers that people look at and that goldens hold.
 SEEDS_FROM = 1_000_000
 _ODD_SIZES = (3, 5, 7)
+NEAR_TIES = 0.05
+"""Share of the rows of tokens that may differ, and one row in any case.
+
+A uniform number chooses a token by where it lies in the sum of their shares, and sums are rounded: next to a border two
+runtimes choose differently, and all that follows is another text. In 256 texts of 32 tokens out of 5,000 that happened
+once to 13 times, by how the shares are spread (fp32, ONNX Runtime and OpenVINO beside PyTorch).
+"""
 MILLION = 1_000_000
 """Values whose largest difference the limits are argued for (``tolerances``)."""
 
@@ -34,13 +41,15 @@ class Difference:
 
     Attributes:
         output: Name in the graph.
-        max_abs: Largest absolute difference in the output's own units; infinite where a value is not a number.
+        max_abs: Largest absolute difference in the output's own units; infinite where a value is not a number. Of
+            tokens, the share of rows that differ.
         limit: The largest that is accepted of a million values; for floats beyond [-1, 1] in proportion to the largest
             one expected.
         psnr_db: Peak signal-to-noise ratio; None when everything is equal.
         least_psnr_db: The least that is accepted.
-        values: How many there are.
+        values: How many there are; of tokens, rows.
         beyond: How many of them differ by more than the limit.
+        tokens: Whether it is tokens, which may differ where two of them are nearly tied.
     """
 
     output: str
@@ -50,6 +59,7 @@ class Difference:
     least_psnr_db: float
     values: int
     beyond: int
+    tokens: bool = False
 
     @property
     def ok(self) -> bool:
@@ -62,6 +72,8 @@ class Difference:
         return self.limit * (2 if 0 < self.beyond <= self.values // MILLION else 1)
 
     def __str__(self) -> str:
+        if self.tokens:
+            return f"output '{self.output}' differs in {self.beyond} of {self.values} rows (at most {NEAR_TIES:.0%})"
         psnr = "equal" if self.psnr_db is None else f"{self.psnr_db:.1f} dB (at least {self.least_psnr_db:.1f} dB)"
         beyond = f"; {self.beyond} of {self.values} values are beyond it" if self.values >= MILLION else ""
         return f"output '{self.output}' differs by {self.max_abs:.3g} (limit {self.limit:.3g}{beyond}), {psnr}"
@@ -154,9 +166,16 @@ class _Sum:
         self.largest = self.squares = 0.0
         self.scale = 1.0
         self.count = self.beyond = 0
+        self.tokens = tensor.dtype == "int32"
 
     def add(self, got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> None:
         """Infinite for another shape or type, and where a value is not a number."""
+        if self.tokens:
+            same = got.shape == expected.shape and got.dtype == expected.dtype
+            rows = (got != expected).reshape(len(expected), -1).any(1) if same else np.ones(len(expected), bool)
+            self.count, self.beyond = self.count + len(rows), self.beyond + int(rows.sum())
+            self.largest = self.beyond / self.count if same else math.inf
+            return
         if expected.dtype.kind == "f" and np.isfinite(expected).all():
             # Logits and codes leave [-1, 1], for which tolerances are argued; rounding errors grow in proportion.
             self.scale = max(self.scale, float(np.abs(expected).max(initial=0.0)))
@@ -175,6 +194,9 @@ class _Sum:
         return self.tolerance.limit(self.tensor.dtype) * self.scale
 
     def difference(self) -> Difference:
+        if self.tokens:
+            limit = max(NEAR_TIES, 1 / self.count)
+            return Difference(self.tensor.name, self.largest, limit, None, 0.0, self.count, self.beyond, tokens=True)
         peak = LEVELS if self.tensor.dtype == "uint8" else RANGE * self.scale
         psnr = None
         if self.squares:

@@ -119,6 +119,19 @@ def test_one_value_in_a_million_may_lie_twice_as_far_out(values: int, beyond: in
     assert told == (values >= 1_000_000)
 
 
+@pytest.mark.parametrize(("rows", "off", "ok"), [(100, 5, True), (100, 6, False), (8, 1, True), (8, 2, False)])
+def test_tokens_may_differ_in_few_rows_where_two_are_nearly_tied(rows: int, off: int, ok: bool) -> None:
+    tensor = TensorSpec(name="tokens", dtype="int32", shape=("batch", 4))
+    expected = np.full((rows, 4), 7, np.int32)
+    got = expected.copy()
+    got[:off, 1:] = 4000
+    difference = compare_arrays(tensor, got, expected, TOLERANCES["fp32"])
+    assert difference.ok is ok
+    assert (difference.beyond, difference.values) == (off, rows)
+    assert f"output 'tokens' differs in {off} of {rows} rows" in str(difference)
+    assert not compare_arrays(tensor, got[:1], expected[:, :2][:1], TOLERANCES["fp32"]).ok
+
+
 def test_the_sizes_tried_hold_an_odd_one_and_stay_inside_the_limits() -> None:
     def sizes(low: int, tuned: int, high: int) -> tuple[int, ...]:
         spec = GraphSpec(inputs=(), outputs=(), axes={"batch": AxisRange(min=low, opt=tuned, max=high)})
