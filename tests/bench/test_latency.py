@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,9 +132,9 @@ def test_the_span_sample_draws_the_noise_inside(
 ) -> None:
     drawn: list[int] = []
 
-    def noise(inputs: object, sampler: object, seeds: range) -> object:
+    def noise(inputs: Any, sampler: Any, seeds: range, sizes: Any) -> object:
         drawn.append(len(seeds))
-        return original(inputs, sampler, seeds)  # type: ignore[arg-type]
+        return original(inputs, sampler, seeds, sizes)
 
     from gantools.samplers import feedforward
 

@@ -4,6 +4,7 @@ Only the training is cut short, and the measuring.
 """
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def blocks(page: Path, kind: str) -> list[str]:
 
 def commands(page: Path) -> list[list[str]]:
     """Every line that starts gantools or python, without its comment; make has tests of its own."""
-    lines = [line.split("  #")[0].split() for block in blocks(page, "sh") for line in block.splitlines()]
+    lines = [shlex.split(line.split("  #")[0]) for block in blocks(page, "sh") for line in block.splitlines()]
     return [words for words in lines if words and words[0] in ("gantools", "python")]
 
 
