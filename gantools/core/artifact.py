@@ -21,6 +21,7 @@ from gantools.core.proof import MetricCard, Step
 from gantools.core.registry import unknown_name
 from gantools.core.sampler import Sampler
 from gantools.core.spec import Frozen, GraphSpec
+from gantools.core.tokens import BEGIN, END, UNKNOWN
 
 MANIFEST = "manifest.json"
 METADATA_KEY = "gantools.manifest"
@@ -142,9 +143,9 @@ class TextOutput(Frozen):
     kind: Literal["text"] = "text"
     steps: int = Field(ge=1)
     vocabulary: int = Field(ge=4)
-    end: int = 0
-    begin: int = 1
-    unknown: int = 2
+    end: int = END
+    begin: int = BEGIN
+    unknown: int = UNKNOWN
     tokenizer: str = "tokenizer.json"
     sha256: str = ""
     classes: tuple[str, ...] = ()

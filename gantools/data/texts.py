@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from gantools.core.errors import DataError
 from gantools.core.events import Note, OnEvent, ignore
+from gantools.core.tokens import UNKNOWN
 from gantools.data.lines import Lines, read_lines
 from gantools.data.tokenizers import Kind, train_tokenizer
-from gantools.runtime.tokens import UNKNOWN, Tokenizer, padded
+from gantools.runtime.tokens import Tokenizer, padded
 
 # Part of every digest: to be raised when the same texts would become other tokens.
 FORMAT = "gantools text set 1"

@@ -16,7 +16,8 @@ from typing import Any, Literal, get_args
 from gantools.core.errors import DataError
 from gantools.core.optional import require
 from gantools.core.registry import unknown_name
-from gantools.runtime.tokens import SPECIAL, UNKNOWN
+from gantools.core.tokens import UNKNOWN
+from gantools.runtime.tokens import SPECIAL
 
 Kind = Literal["word", "bpe", "char"]
 BYTES = 256

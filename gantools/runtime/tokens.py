@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from gantools.core.errors import ArtifactError, InputMismatchError
 from gantools.core.optional import require
+from gantools.core.tokens import END, UNKNOWN
 
-END, BEGIN, UNKNOWN = 0, 1, 2
 SPECIAL = ("[END]", "[BEGIN]", "[UNK]")
 """What the tokens 0, 1 and 2 are called in the JSON."""
 

@@ -163,7 +163,7 @@ class Generator:
             InputMismatchError: As in ``sample``, or there are too few seeds or steps.
             UnknownNameError: As in ``sample``.
         """
-        inputs = walk_inputs(self.session.spec.inputs, self.artifact.manifest.sampler, seeds, steps)
+        inputs = walk_inputs(self.session.spec, self.artifact.manifest.sampler, seeds, steps)
         return self._walked(inputs, steps, batch, settings, label)
 
     def encode(self, images: npt.NDArray[np.uint8], *, batch: int | None = None) -> npt.NDArray[np.float32]:

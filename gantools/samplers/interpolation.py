@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gantools.core.errors import InputMismatchError
 from gantools.core.sampler import Sampler
-from gantools.core.spec import TensorSpec
+from gantools.core.spec import GraphSpec
 from gantools.runtime.backends.base import Arrays
 from gantools.samplers.feedforward import check_seeds, inputs_of
 
@@ -64,13 +64,13 @@ def walk(points: npt.NDArray[np.float32], steps: int) -> npt.NDArray[np.float32]
     return np.concatenate([slerp(start, end, shares) for start, end in pairwise(points)])
 
 
-def walk_inputs(inputs: Sequence[TensorSpec], sampler: Sampler, seeds: Sequence[int], steps: int) -> Arrays:
+def walk_inputs(spec: GraphSpec, sampler: Sampler, seeds: Sequence[int], steps: int) -> Arrays:
     """What a graph is given on the way from each seed to the next.
 
     Normal noise moves. Everything else stays as the first seed has it, so that nothing but the noise changes.
 
     Args:
-        inputs: Of the graph.
+        spec: Of the graph; where axes beside the batch are free, each has its largest size.
         sampler: Which inputs are drawn.
         seeds: At least two.
         steps: See ``walk``.
@@ -85,7 +85,7 @@ def walk_inputs(inputs: Sequence[TensorSpec], sampler: Sampler, seeds: Sequence[
     check_seeds(seeds)
     count = (len(seeds) - 1) * steps
     found: Arrays = {}
-    for name, array in inputs_of(inputs, sampler, seeds).items():
+    for name, array in inputs_of(spec.inputs, sampler, seeds, spec.sizes("max")).items():
         source = sampler.noise.get(name)
         moves = source is not None and source.distribution == "normal"
         found[name] = walk(array, steps) if moves else np.repeat(array[:1], count, axis=0)

@@ -21,8 +21,6 @@ from gantools.samplers.feedforward import inputs_of
 
 _BATCH = 128
 
-Images = npt.NDArray[np.uint8]
-
 
 @torch.inference_mode()
 def sample(model: Model, seeds: Sequence[int], device: torch.device) -> npt.NDArray[Any]:

@@ -42,21 +42,25 @@ class TextScorer:
         self._variety = variety(rows[np.linspace(0, len(rows) - 1, min(samples, len(rows))).astype(int)])
 
     def score(self, model: Model, device: torch.device) -> dict[str, Any]:
-        """As ``quality.Scorer.score``; ``nats`` beside it, of a token of the real texts."""
+        """As ``quality.Scorer.score``; beside it ``nats`` of a token of the real texts, where there is no latent."""
         texts = self._tokenizer.decode(sample(model, range(self._samples), device))
         features = self._extractor.features(texts)
         kid, deleted = leave_out(features, split(len(features)), self._statistics)
         low, high = interval(kid, deleted)
         variance, rank = (a / b if b else 1.0 for a, b in zip(variety(features), self._variety, strict=True))
         figures = {"kid": kid, "kid_low": low, "kid_high": high, "variance": variance, "rank": rank}
-        figures["nats"] = self._nats(model, device)
+        if "latent" not in model.sampler.noise:  # given a latent, likelihood is of that latent too
+            figures["nats"] = self._nats(model, device)
         return {**figures, "samples": self._samples, "extractor": self._extractor.name}
 
     @torch.inference_mode()
     def _nats(self, model: Model, device: torch.device) -> float:
         total = count = 0.0
+        labels = self._references.labels
         for start in range(0, min(_LIKELIHOOD, len(self._references.tokens)), _BATCH):
-            tokens = torch.from_numpy(self._references.tokens[start : start + _BATCH]).long().to(device)
-            total += float(token_nats(model.nets["G"](tokens), tokens).sum())
+            part = slice(start, start + _BATCH)
+            tokens = torch.from_numpy(self._references.tokens[part]).long().to(device)
+            label = {} if labels is None else {"label": torch.from_numpy(labels[part]).to(device)}
+            total += float(token_nats(model.nets["G"](tokens, **label), tokens).sum())
             count += float(inside(tokens).sum())
         return total / count

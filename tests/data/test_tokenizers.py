@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gantools.core.errors import DataError, UnknownNameError
+from gantools.core.tokens import UNKNOWN
 from gantools.data.tokenizers import train_tokenizer
-from gantools.runtime.tokens import UNKNOWN, Tokenizer
+from gantools.runtime.tokens import Tokenizer
 
 SCRIPTS = [
     "我喜欢在公园里散步",

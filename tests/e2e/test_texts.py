@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,6 +151,52 @@ def test_the_command_line_prints_streams_and_writes(artifact: Artifact, source: 
     assert {"bleu-4", "self-bleu-4", "novelty", "kid-ngrams"} <= set(cards)
     inspected = cli.invoke(app, ["inspect", path])
     assert f"text of at most {STEPS} tokens, {VOCABULARY} different ones" in inspected.stdout
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "autoencoder": {"model": {"name": "text_vae", "latent": 3, "embedding": 6, "hidden": 12}},
+    "conditional, policy gradient": {
+        "model": {"name": "text_lstm", "latent": 2, "classes": 2, "embedding": 6, "hidden": 12},
+        "discriminator": {"name": "text_cnn", "embedding": 6, "filters": 4, "widths": [1, 2]},
+        "objective": {"name": "seqgan", "pretrain_steps": 4, "discriminator_steps": 2, "rollouts": 1},
+    },
+    "transformer, relativistic": {
+        "model": {"name": "text_transformer", "width": 8, "heads": 2, "layers": 1},
+        "discriminator": {"name": "text_gru", "embedding": 6, "hidden": 8},
+        "objective": {"name": "relgan", "pretrain_steps": 4},
+    },
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_every_kind_of_training_ends_in_texts(what: str, tmp_path: Path) -> None:
+    classes = ("men", "women")
+    lines = [{"text": text, "label": classes["woman" in text]} for text in SENTENCES]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    raw = {name: dict(part) for name, part in OTHERS[what].items()}
+    raw["model"] |= {"vocabulary": VOCABULARY, "steps": STEPS}
+    raw["data"] = {"source": str(tmp_path / "texts.jsonl")}
+    raw["train"] = {"steps": 8, "batch": 8, "sample_every": 8, "checkpoint_every": 8}
+    raw["evaluate"] = {"every": 8, "samples": 100}
+    checkpoint = train(resolve_recipe(raw, "texts", PARTS), tmp_path / "run", accelerator="cpu")
+    terms = {name for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines() for name in json.loads(line)}
+    named = {"autoencoder": "VAE.kl", "conditional, policy gradient": "G.reward", "transformer, relativistic": "G.loss"}
+    assert named[what] in terms
+    assert checkpoint.quality is not None
+    assert ("nats" in checkpoint.quality) == (what == "transformer, relativistic")  # the others have a latent
+    artifact = export(checkpoint, tmp_path / "art")
+    with open_artifact(artifact.path) as writer:
+        texts = writer.sample(range(4))
+        assert ["".join(writer.pieces(seed)) for seed in range(4)] == texts
+        if artifact.manifest.text.classes:
+            assert artifact.manifest.text.classes == classes
+            one, other = writer.sample(range(20), label="men"), writer.sample(range(20), label="women")
+            assert one != other
+            assert "".join(writer.pieces(3, label="women")) == other[3]
+        if what == "autoencoder":
+            walks = writer.interpolate([0, 1], 3)
+            assert [len(walk) for walk in walks] == [3]
+            assert walks[0][0] == texts[0]
 
 
 def test_what_is_for_texts_is_refused_of_images_and_the_other_way_round(artifact: Artifact, tmp_path: Path) -> None:

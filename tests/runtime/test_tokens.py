@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from gantools.core.errors import ArtifactError, InputMismatchError, MissingDependencyError
+from gantools.core.tokens import BEGIN, END, UNKNOWN
 from gantools.data.tokenizers import train_tokenizer
-from gantools.runtime.tokens import BEGIN, END, UNKNOWN, Tokenizer, padded
+from gantools.runtime.tokens import Tokenizer, padded
 
 LINES = ["the cat sat", "the cat ran", "the dog sat"]
 

@@ -98,15 +98,15 @@ class Adversarial(Objective):
                 yield from self._discriminator(nets, batch, rng)
             case "D_r1":
                 images = self.augment.apply(batch.real, rng)
-                penalty = r1(lambda x: _judge(nets, x, batch.labels), images)
+                penalty = r1(lambda x: judge(nets, x, batch.labels), images)
                 yield Loss(penalty * (self.config.r1_gamma / 2 * phase.every), {"D.r1": penalty.detach()})
             case "D_r2":
                 images = self.augment.apply(self._fake(nets, batch).detach(), rng)
-                penalty = r1(lambda x: _judge(nets, x, batch.noise.get("label")), images)
+                penalty = r1(lambda x: judge(nets, x, batch.noise.get("label")), images)
                 yield Loss(penalty * (self.config.r2_gamma / 2 * phase.every), {"D.r2": penalty.detach()})
             case _:
                 images = self.augment.apply(self._fake(nets, batch), rng)
-                value = self.game.generator(_judge(nets, images, batch.noise.get("label")))
+                value = self.game.generator(judge(nets, images, batch.noise.get("label")))
                 yield Loss(value, {"G.fake": value.detach()})
 
     def check(self, nets: Nets) -> None:
@@ -126,11 +126,11 @@ class Adversarial(Objective):
 
     def _discriminator(self, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:
         real_images = self.augment.apply(batch.real, rng)
-        of_real = _judge(nets, real_images, batch.labels)
+        of_real = judge(nets, real_images, batch.labels)
         real = self.game.real(of_real)
         yield Loss(real, {"D.real": real.detach()})
         fake_images = self.augment.apply(self._fake(nets, batch).detach(), rng)
-        of_fake = _judge(nets, fake_images, batch.noise.get("label"))
+        of_fake = judge(nets, fake_images, batch.noise.get("label"))
         fake = self.game.fake(of_fake)
         terms = {"D.fake": fake.detach()}
         with torch.no_grad():
@@ -140,7 +140,7 @@ class Adversarial(Objective):
             terms |= self.augment.observe(of_real)
         yield Loss(fake, terms)
         if self.gp_weight:
-            penalty = gradient_penalty(lambda x: _judge(nets, x, batch.labels), real_images, fake_images, rng)
+            penalty = gradient_penalty(lambda x: judge(nets, x, batch.labels), real_images, fake_images, rng)
             yield Loss(self.gp_weight * penalty, {"D.gp": penalty.detach()})
 
     def _fake(self, nets: Nets, batch: Batch) -> Tensor:
@@ -155,7 +155,8 @@ class Adversarial(Objective):
         return batch.once("fake", make)
 
 
-def _judge(nets: Nets, images: Tensor, labels: Tensor | None) -> Tensor:
+def judge(nets: Nets, images: Tensor, labels: Tensor | None) -> Tensor:
+    """What the discriminator says of images, or of texts; of their classes too, where there are any."""
     logits: Any = nets["D"](images) if labels is None else nets["D"](images, labels)
     result: Tensor = logits
     return result

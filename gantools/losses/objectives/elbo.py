@@ -19,7 +19,7 @@ from gantools.core.errors import RecipeError
 from gantools.core.spec import Frozen
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
 
-ACTIVE = 0.01  # variance of a code's mean over images: Burda et al., ICLR 2016
+_ACTIVE = 0.01  # variance of a code's mean over images: Burda et al., ICLR 2016
 # Rounding a pixel to one of 256 levels in [-1, 1] has this variance: that of a uniform distribution over one level.
 ROUNDING = (2 / 255) ** 2 / 12
 
@@ -33,15 +33,10 @@ class Binary(Protocol):
         ...
 
 
-class ELBOConfig(Frozen):
-    """Options of ``elbo``.
+class BoundConfig(Frozen):
+    """Options of every bound.
 
     Attributes:
-        likelihood: ``gaussian``: pixels in [-1, 1] with the image as mean; ``bernoulli``: pixels in [0, 1] as
-            probabilities, for black and white images above all.
-        sigma: Standard deviation of ``gaussian``; ``learned``: at each step the most likely one, so that
-            reconstruction and divergence need no balancing by hand (Rybkin et al., "Simple and Effective VAE Training
-            with Calibrated Decoders", ICML 2021).
         beta: Weight of the divergence. Above 1 codes say less, in dimensions that mean something each (Higgins et al.,
             ICLR 2017), and samples look more like the data; below 1 the loss bounds no likelihood.
         free_bits: Nats of each latent dimension, on average over the batch, that cost nothing more to use: against
@@ -49,11 +44,24 @@ class ELBOConfig(Frozen):
         warmup_steps: Steps in which the weight of the divergence grows from nothing to ``beta``.
     """
 
-    likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    sigma: float | Literal["learned"] = "learned"
     beta: float = Field(default=1.0, ge=0)
     free_bits: float = Field(default=0.0, ge=0)
     warmup_steps: int = Field(default=0, ge=0)
+
+
+class ELBOConfig(BoundConfig):
+    """Options of ``elbo``, beside those of every bound.
+
+    Attributes:
+        likelihood: ``gaussian``: pixels in [-1, 1] with the image as mean; ``bernoulli``: pixels in [0, 1] as
+            probabilities, for black and white images above all.
+        sigma: Standard deviation of ``gaussian``; ``learned``: at each step the most likely one, so that
+            reconstruction and divergence need no balancing by hand (Rybkin et al., "Simple and Effective VAE Training
+            with Calibrated Decoders", ICML 2021).
+    """
+
+    likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
+    sigma: float | Literal["learned"] = "learned"
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
@@ -64,15 +72,15 @@ class ELBOConfig(Frozen):
         return self
 
 
-class ELBO(Objective):
-    """See the module.
+class Bound(Objective):
+    """What bounds of images and of texts share: all but how unlikely the decoder finds a sample.
 
     Args:
         config: Its options.
     """
 
-    def __init__(self, config: ELBOConfig) -> None:
-        self.config = config
+    def __init__(self, config: BoundConfig) -> None:
+        self.bound = config
         self.phases = (Phase("elbo", updates=("E", "G")),)
         self.state = {}
 
@@ -87,23 +95,40 @@ class ELBO(Objective):
         mean, log_variance = nets["E"](batch.real)
         noise = torch.randn(mean.shape, generator=rng).to(mean.device)
         latent = mean + noise * (log_variance / 2).exp()
-        reconstruction, terms = self._reconstruction(nets["G"], latent, batch.real)
+        reconstruction, terms = self.reconstruction(nets["G"], latent, batch)
         divergence = kl_divergence(mean, log_variance).mean(0)
-        free = divergence.clamp(min=self.config.free_bits) if self.config.free_bits else divergence
-        weight = self.config.beta * self.share(batch.step)
+        free = divergence.clamp(min=self.bound.free_bits) if self.bound.free_bits else divergence
+        weight = self.bound.beta * self.share(batch.step)
         terms |= {
             "VAE.reconstruction": reconstruction.detach(),
             "VAE.kl": divergence.detach().sum(),
-            "VAE.active_units": (mean.detach().var(0, correction=0) > ACTIVE).float().sum(),
+            "VAE.active_units": (mean.detach().var(0, correction=0) > _ACTIVE).float().sum(),
         }
         yield Loss(reconstruction + weight * free.sum(), terms)
 
     def share(self, step: int) -> float:
         """The part of ``beta`` that counts after ``step`` finished steps."""
-        return min(1.0, (step + 1) / self.config.warmup_steps) if self.config.warmup_steps else 1.0
+        return min(1.0, (step + 1) / self.bound.warmup_steps) if self.bound.warmup_steps else 1.0
 
-    def _reconstruction(self, decoder: nn.Module, latent: Tensor, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """-log p(x | z) in nats, mean over the batch; and the sigma that it had."""
+    def reconstruction(self, decoder: nn.Module, latent: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """-log p(x | z) in nats for a sample, mean over the batch; and what else shall be told."""
+        raise NotImplementedError
+
+
+class ELBO(Bound):
+    """See the module.
+
+    Args:
+        config: Its options.
+    """
+
+    def __init__(self, config: ELBOConfig) -> None:
+        super().__init__(config)
+        self.config = config
+
+    def reconstruction(self, decoder: nn.Module, latent: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """See ``Bound``: of pixels, and the sigma that they had."""
+        real = batch.real
         if self.config.likelihood == "bernoulli":
             return bernoulli_nats(_binary(decoder).logits(latent), real), {}
         images = decoder(latent)

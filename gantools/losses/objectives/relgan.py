@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from gantools.core.spec import Frozen
 from gantools.core.tokens import BEGIN, END, UNKNOWN
+from gantools.losses.objectives.adversarial import judge
 from gantools.losses.objectives.likelihood import likelihood_loss
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
 
@@ -61,13 +62,14 @@ class RelGAN(Objective):
             yield likelihood_loss(nets, batch)
             return
         fake = draw_soft(nets["G"], batch, self.sharpness(batch.step), rng)
-        of_real = nets["D"](F.one_hot(batch.real, fake.shape[-1]).float()).float()
+        label = batch.noise.get("label")
+        of_real = judge(nets, F.one_hot(batch.real, fake.shape[-1]).float(), batch.labels).float()
         if phase.name == "D":
-            gap = of_real - nets["D"](fake.detach()).float()
+            gap = of_real - judge(nets, fake.detach(), label).float()
             value = F.softplus(-gap).mean()
             yield Loss(value, {"D.loss": value.detach(), "D.accuracy": (gap > 0).float().mean()})
             return
-        value = F.softplus(of_real.detach() - nets["D"](fake).float()).mean()
+        value = F.softplus(of_real.detach() - judge(nets, fake, label).float()).mean()
         yield Loss(value, {"G.loss": value.detach()})
         if self.config.likelihood_weight:
             real = likelihood_loss(nets, batch)

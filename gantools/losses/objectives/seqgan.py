@@ -16,6 +16,7 @@ from torch import Tensor
 from gantools.core.spec import Frozen
 from gantools.losses.drawing import Drawn, draw, gone_on
 from gantools.losses.likelihood import inside, token_nats
+from gantools.losses.objectives.adversarial import judge
 from gantools.losses.objectives.likelihood import likelihood_loss
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
 
@@ -68,11 +69,12 @@ class SeqGAN(Objective):
                 yield self._generator(nets, batch, rng)
 
     def _discriminator(self, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:
-        real = nets["D"](batch.real).float()
+        real = judge(nets, batch.real, batch.labels).float()
         value = F.softplus(-real).mean()
         yield Loss(value, {"D.real": value.detach()})
         count, steps = batch.real.shape
-        fake = nets["D"](draw(nets["G"], count, steps, rng, _known(batch)).tokens).float()
+        known = _known(batch)
+        fake = judge(nets, draw(nets["G"], count, steps, rng, known).tokens, known.get("label")).float()
         value = F.softplus(fake).mean()
         right = ((real > 0).float().mean() + (fake < 0).float().mean()) / 2
         yield Loss(value, {"D.fake": value.detach(), "D.accuracy": right.detach()})
@@ -81,7 +83,7 @@ class SeqGAN(Objective):
         known = _known(batch)
         count, steps = batch.real.shape
         drawn = draw(nets["G"], count, steps, rng, known)
-        rewards, mask = self._rewards(nets, drawn, rng), inside(drawn.tokens)
+        rewards, mask = self._rewards(nets, drawn, known.get("label"), rng), inside(drawn.tokens)
         of_place = (rewards * mask).sum(0) / mask.sum(0).clamp(min=1)
         advantage = (rewards - of_place) * mask
         nats = token_nats(nets["G"](drawn.tokens, **known), drawn.tokens)
@@ -94,17 +96,17 @@ class SeqGAN(Objective):
         return Loss(value, terms)
 
     @torch.no_grad()
-    def _rewards(self, nets: Nets, drawn: Drawn, rng: torch.Generator) -> Tensor:
+    def _rewards(self, nets: Nets, drawn: Drawn, labels: Tensor | None, rng: torch.Generator) -> Tensor:
         """How real what goes on from each token looks, as a probability: (batch, steps) float32."""
         count, steps = drawn.tokens.shape
-        whole: Tensor = nets["D"](drawn.tokens).float().sigmoid()
+        whole = judge(nets, drawn.tokens, labels).float().sigmoid()
         times = self.config.rollouts
         if not times:
             return whole[:, None].expand(count, steps)
-        columns = []
+        columns, repeated = [], None if labels is None else labels.repeat(times)
         for place in range(steps - 1):
             texts = gone_on(nets["G"], drawn, place, times, rng)
-            columns.append(nets["D"](texts).float().sigmoid().view(times, count).mean(0))
+            columns.append(judge(nets, texts, repeated).float().sigmoid().view(times, count).mean(0))
         return torch.stack([*columns, whole], 1)
 
 

@@ -10,7 +10,7 @@ import contextlib
 import io
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,20 +64,22 @@ def _preload(ort: Any, device: str) -> None:
         ort.preload_dlls()
 
 
-def session_options(ort: Any, graph: GraphFile, options: OpenOptions) -> Any:
+def session_options(ort: Any, graph: GraphFile, options: OpenOptions, besides: Collection[str] = ()) -> Any:
     """What every provider is told in the same words.
 
     Settings are entries of the session's configuration, and ``graph_optimization_level``: ``basic``, ``extended`` or
-    ``all``, of which only the last gives channels in blocks to CPUs. Those without a dot are the provider's on CUDA.
+    ``all``, of which only the last gives channels in blocks to CPUs. Those in ``besides`` are the provider's.
     """
     settings = ort.SessionOptions()
     settings.log_severity_level = 3
     if options.threads:
         settings.intra_op_num_threads = options.threads
     for key, value in options.settings.items():
+        if key in besides:
+            continue
         if key == "graph_optimization_level":
             settings.graph_optimization_level = getattr(ort.GraphOptimizationLevel, f"ORT_ENABLE_{str(value).upper()}")
-        elif _is_of_session(key) or options.device == "cpu":
+        else:
             settings.add_session_config_entry(key, str(value))
     for axis, size in graph.spec.fixed.items():
         settings.add_free_dimension_override_by_name(axis, size)
@@ -96,7 +98,7 @@ class OnnxRuntimeGraph:
                 f"asked for device '{options.device}', and this ONNX Runtime has only {', '.join(offered)}.",
                 hint="pip install 'gantools[onnxruntime-gpu]', or use --device cpu",
             )
-        self._settings = session_options(ort, graph, options)
+        self._settings = session_options(ort, graph, options, provider_options)
         if provider == PROVIDERS["cuda"] and graph.precision == "fp32":
             # On by default, and another precision than fp32: products would have 11 significant bits.
             provider_options["use_tf32"] = 0
