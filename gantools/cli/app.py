@@ -31,7 +31,7 @@ COMMANDS = (
 
 app = typer.Typer(
     name="gantools",
-    help="Train, export, optimize, prove, measure and embed image generators.",
+    help="Train, export, optimize, prove, measure and embed generators of images and texts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
