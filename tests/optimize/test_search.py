@@ -1,6 +1,7 @@
 """The search: every candidate has a figure or a reason, the fastest is kept, and what was made is not made twice."""
 
 import json
+from collections.abc import Collection
 from itertools import count
 from pathlib import Path
 
@@ -204,9 +205,9 @@ def test_the_settings_that_win_travel_with_the_artifact(
     opened: list[dict[str, object]] = []
     right = session_options
 
-    def spying(ort: object, graph: GraphFile, options: OpenOptions) -> object:
+    def spying(ort: object, graph: GraphFile, options: OpenOptions, besides: Collection[str] = ()) -> object:
         opened.append(dict(options.settings))
-        return right(ort, graph, options)
+        return right(ort, graph, options, besides)
 
     monkeypatch.setattr(backend, "session_options", spying)
     with open_artifact(tmp_path / "best") as found, open_artifact(tmp_path / "best" / "generator.onnx") as lone:
