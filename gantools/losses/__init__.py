@@ -20,6 +20,7 @@ OBJECTIVES: Table[Any] = Table(
         "elbo": "gantools.losses.objectives.elbo:elbo",
         "likelihood": "gantools.losses.objectives.likelihood:likelihood",
         "seqgan": "gantools.losses.objectives.seqgan:seqgan",
+        "scratchgan": "gantools.losses.objectives.scratchgan:scratchgan",
         "text_elbo": "gantools.losses.objectives.text_elbo:text_elbo",
         "relgan": "gantools.losses.objectives.relgan:relgan",
     },

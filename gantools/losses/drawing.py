@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,21 @@ class Drawn:
 
     tokens: Tensor
     states: tuple[State, ...]
+
+
+@contextmanager
+def surely(net: nn.Module) -> Iterator[None]:
+    """Without dropout: what is drawn, and how likely it is, is of the model that ships."""
+    dropping: list[Any] = [module for module in net.modules() if isinstance(module, nn.Dropout | nn.RNNBase)]
+    names = ["p" if isinstance(module, nn.Dropout) else "dropout" for module in dropping]
+    kept = [getattr(module, name) for module, name in zip(dropping, names, strict=True)]
+    try:
+        for module, name in zip(dropping, names, strict=True):
+            setattr(module, name, 0.0)
+        yield
+    finally:
+        for module, name, share in zip(dropping, names, kept, strict=True):
+            setattr(module, name, share)
 
 
 @torch.no_grad()

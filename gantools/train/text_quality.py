@@ -61,6 +61,6 @@ class TextScorer:
             part = slice(start, start + _BATCH)
             tokens = torch.from_numpy(self._references.tokens[part]).long().to(device)
             label = {} if labels is None else {"label": torch.from_numpy(labels[part]).to(device)}
-            total += float(token_nats(model.nets["G"](tokens, **label), tokens).sum())
+            total += float(token_nats(model.nets["G"], tokens, **label).sum())
             count += float(inside(tokens).sum())
         return total / count

@@ -23,16 +23,27 @@ from tests.conformance.tiny_texts import (
 CASES = [(name, options) for name in OBJECTIVES for options in ({}, OBJECTIVES_WHOLE[name])]
 
 
+# Discriminators without dropout, which would change a loss between two looks.
+JUDGES: dict[str, Options] = {
+    "text_cnn": TEXT_DISCRIMINATORS_SMALL["text_cnn"][1],
+    "text_gru": {**TEXT_DISCRIMINATORS_SMALL["text_gru"][0], "every_place": True},
+}
 # Objectives of texts, and a model that is trained with each.
-OF_TEXTS = {"likelihood": "text_lstm", "seqgan": "text_gru", "relgan": "text_gru", "text_elbo": "text_vae"}
+OF_TEXTS = {
+    "likelihood": "text_lstm",
+    "seqgan": "text_gru",
+    "scratchgan": "text_lstm",
+    "relgan": "text_gru",
+    "text_elbo": "text_vae",
+}
 
 
-def text_model(name: str, *, judged: bool) -> Model:
+def text_model(name: str, judge: str | None) -> Model:
     model = small_text_model(name, TEXTS_SMALL[name][0])
-    if not judged:
+    if judge is None:
         return model
-    row = DISCRIMINATORS.load("text_cnn")
-    net = row.build(row.Config(**TEXT_DISCRIMINATORS_SMALL["text_cnn"][1]), shape_of(model))  # no dropout in this one
+    row = DISCRIMINATORS.load(judge)
+    net = row.build(row.Config(**JUDGES[judge]), shape_of(model))
     return model.with_net("D", net, {})
 
 
@@ -42,6 +53,8 @@ def text_batch(model: Model, due: tuple[str, ...]) -> Batch:
     real[:8, 5:] = END
     noise = {"latent": torch.randn(16, 3, generator=rng)} if model.sampler.noise.get("latent") else {}
     labels = torch.arange(16) % model.classes if model.classes else None
+    if model.classes:
+        noise["label"] = torch.arange(16) // 4 % model.classes
     return Batch(real, noise, labels, due, step=50)
 
 
@@ -49,7 +62,8 @@ def game(name: str, options: Options) -> tuple[Any, Model, Batch]:
     """The objective, and the first model that is trained with it."""
     row = OBJECTIVES.load(name)
     if name in OF_TEXTS:
-        model = text_model(OF_TEXTS[name], judged="D" in row.nets)
+        judge = "text_gru" if name == "scratchgan" else "text_cnn"
+        model = text_model(OF_TEXTS[name], judge if "D" in row.nets else None)
         objective = row.build(row.Config(**options))
         return objective, model, text_batch(model, tuple(phase.name for phase in objective.phases))
     model_name, model_options = next((case for case in MODEL_CASES if case[1]["objective"] == name), MODEL_CASES[0])

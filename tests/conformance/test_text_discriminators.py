@@ -60,7 +60,7 @@ def test_logits_have_a_gradient_in_every_parameter_and_in_shares(name: str, opti
     net, (tokens, label) = build(name, options, shape), given(shape)
     shares = (F.one_hot(tokens, shape.vocabulary).float() * 4).softmax(2).requires_grad_(True)
     logits = net(shares, *label)
-    assert logits.shape == (BATCH,)
+    assert logits.shape == ((BATCH, shape.steps) if options.get("every_place") else (BATCH,))
     weights = dict(net.named_parameters())
     gradients = torch.autograd.grad(logits.square().sum(), [*weights.values(), shares])
     assert all(gradient.isfinite().all() for gradient in gradients)
@@ -97,6 +97,22 @@ def test_what_is_behind_the_end_does_not_count(name: str) -> None:
     assert torch.equal(net(tokens)[:4], net(other)[:4])
     other[:, 0] = 7
     assert not torch.allclose(net(tokens), net(other))
+
+
+@pytest.mark.parametrize("name", ["text_lstm", "text_gru"])
+def test_a_place_is_judged_by_what_stands_up_to_it(name: str) -> None:
+    shape = SHAPES[1]
+    net = build(name, {"embedding": 6, "hidden": 8, "every_place": True}, shape).eval()
+    tokens, label = given(shape)
+    other = tokens.clone()
+    other[:, 4] = (other[:, 4] + 1) % shape.vocabulary
+    one, changed = net(tokens, *label), net(other, *label)
+    assert torch.equal(one[:, :4], changed[:, :4])
+    assert bool((one[:, 4] != changed[:, 4]).all())
+    here = (tokens == 0).long().cumsum(1) == (tokens == 0).long()
+    (graph,) = text_scorer_graphs(net, shape).values()
+    mean = torch.stack([row[inside].mean() for row, inside in zip(one, here, strict=True)])
+    torch.testing.assert_close(graph.module(tokens.int(), *label), mean)
 
 
 @pytest.mark.parametrize("name", list(TEXT_DISCRIMINATORS_SMALL))

@@ -73,6 +73,7 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "gaussian_judged": {"game": "hinge"},
     "likelihood": {},
     "seqgan": {"pretrain_steps": 4, "discriminator_steps": 2, "rollouts": 2, "likelihood_weight": 0.5},
+    "scratchgan": {"pretrain_steps": 4, "discriminator_steps": 2, "discount": 0.9, "likelihood_weight": 0.5},
     "relgan": {"pretrain_steps": 4, "likelihood_weight": 0.5},
     "text_elbo": {"beta": 2.0, "free_bits": 0.2, "warmup_steps": 10},
 }

@@ -26,7 +26,7 @@ TEXT_DISCRIMINATORS_SMALL: dict[str, list[Options]] = {
         {"embedding": 6, "filters": 4, "widths": [2, 3], "highway": False, "spectral": True, "dropout": 0.0},
     ],
     "text_lstm": [{"embedding": 6, "hidden": 8}, {"embedding": 6, "hidden": 8, "spectral": True, "dropout": 0.2}],
-    "text_gru": [{"embedding": 6, "hidden": 8}, {"embedding": 6, "hidden": 8, "spectral": True, "dropout": 0.2}],
+    "text_gru": [{"embedding": 6, "hidden": 8}, {"embedding": 6, "hidden": 8, "every_place": True, "dropout": 0.2}],
     "text_mlp": [{"embedding": 6, "hidden": [16, 8]}, {"embedding": 6, "hidden": [16], "spectral": True}],
 }
 TEXT_CASES = [(name, options) for name, several in TEXTS_SMALL.items() for options in several]

@@ -6,12 +6,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gantools.core.errors import RecipeError
 from gantools.core.tokens import BEGIN, END, UNKNOWN
-from gantools.losses.drawing import draw, gone_on
+from gantools.losses import OBJECTIVES
+from gantools.losses.drawing import Drawn, draw, gone_on, surely
 from gantools.losses.likelihood import inside, token_nats
 from gantools.losses.objectives.objective import Batch
 from gantools.losses.objectives.relgan import RelGAN, RelGANConfig, draw_soft
+from gantools.losses.objectives.scratchgan import ScratchGAN, ScratchGANConfig
 from gantools.losses.objectives.seqgan import SeqGAN, SeqGANConfig
+from gantools.models.text.recurrent import RecurrentConfig, RecurrentGenerator
 
 VOCABULARY, STEPS = 6, 5
 
@@ -30,13 +34,17 @@ class Chain(nn.Module):
     def step(self, token: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         return self.table[token], (state[0] + 1,)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        before = torch.cat([torch.full((len(tokens), 1), BEGIN), tokens[:, :-1]], 1)
-        return self.table[before]
+    def features(self, tokens: Tensor) -> Tensor:
+        return torch.cat([torch.full((len(tokens), 1), BEGIN), tokens[:, :-1]], 1)
+
+    def logits(self, features: Tensor) -> Tensor:
+        return self.table[features]
 
 
 class Likes(nn.Module):
-    """A discriminator that counts a token."""
+    """A discriminator that counts a token; or looks for it at every place."""
+
+    every_place = False
 
     def __init__(self, token: int) -> None:
         super().__init__()
@@ -44,7 +52,8 @@ class Likes(nn.Module):
         self.scale = nn.Parameter(torch.ones(()))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.scale * ((tokens == self.token).float().sum(1) - 1)
+        found = (tokens == self.token).float()
+        return self.scale * (2 * found - 1 if self.every_place else found.sum(1) - 1)
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -54,8 +63,14 @@ def rng(seed: int = 0) -> torch.Generator:
 def test_nats_are_those_of_the_tokens_up_to_the_end() -> None:
     tokens = torch.tensor([[3, END, END], [4, 5, 3]])
     assert inside(tokens).tolist() == [[1, 1, 0], [1, 1, 1]]
-    nats = token_nats(torch.zeros(2, 3, VOCABULARY), tokens)
+    nats = token_nats(Chain(torch.zeros(VOCABULARY, VOCABULARY)), tokens)
     torch.testing.assert_close(nats, math.log(VOCABULARY) * inside(tokens))
+    chain = Chain(torch.arange(VOCABULARY * VOCABULARY).reshape(VOCABULARY, VOCABULARY).float().sin())
+    shares = chain.table.detach().log_softmax(1)
+    expected = [[shares[BEGIN, 3], shares[3, END], 0], [shares[BEGIN, 4], shares[4, 5], shares[5, 3]]]
+    torch.testing.assert_close(token_nats(chain, tokens), -torch.tensor(expected))
+    longer = torch.nn.functional.pad(tokens[:1], (0, 5), value=END)  # nothing is computed behind the longest
+    torch.testing.assert_close(token_nats(chain, longer)[:, :3], token_nats(chain, tokens)[:1])
 
 
 def test_what_is_drawn_has_the_shares_of_the_model_and_nothing_that_no_text_holds() -> None:
@@ -85,11 +100,19 @@ def test_a_text_goes_on_from_where_it_is_and_what_stood_before_stays() -> None:
     assert set(gone_on(ending, draw(ending, 4, STEPS, rng(), {}), 0, 2, rng()).flatten().tolist()) == {END}
 
 
-@pytest.mark.parametrize("rollouts", [0, 16])
-def test_seqgan_learns_what_the_discriminator_likes(rollouts: int) -> None:
+POLICIES = {
+    "seqgan, whole": SeqGAN(SeqGANConfig(pretrain_steps=0, rollouts=0)),
+    "seqgan, 16 continuations": SeqGAN(SeqGANConfig(pretrain_steps=0, rollouts=16)),
+    "scratchgan": ScratchGAN(ScratchGANConfig(pretrain_steps=0)),
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_policy_learns_what_the_discriminator_likes(name: str) -> None:
     torch.manual_seed(0)
-    net, judge = Chain(torch.zeros(VOCABULARY, VOCABULARY)), Likes(4)
-    objective = SeqGAN(SeqGANConfig(pretrain_steps=0, rollouts=rollouts))
+    net, judge, objective = Chain(torch.zeros(VOCABULARY, VOCABULARY)), Likes(4), POLICIES[name]
+    judge.every_place = name == "scratchgan"
+    objective.check({"G": net, "D": judge})
     optimizer = torch.optim.Adam(net.parameters(), 0.1)
     batch = Batch(torch.full((64, STEPS), 4), {})
     phase = objective.phases[-1]
@@ -105,6 +128,44 @@ def test_seqgan_learns_what_the_discriminator_likes(rollouts: int) -> None:
     assert rewards[-1] > rewards[0] + 0.2
     liked = (draw(net, 500, STEPS, rng(), {}).tokens == 4).float().mean()
     assert liked > 0.6
+
+
+def test_rewards_that_follow_count_less_the_later_they_come() -> None:
+    objective = ScratchGAN(ScratchGANConfig(pretrain_steps=0, discount=0.5))
+    judge = Likes(4)
+    judge.every_place = True
+    judge.scale.data.fill_(100.0)  # sure: rewards are 1 and -1
+    drawn = Drawn(torch.tensor([[4, 4, 3, END, END]]), ())
+    rewards = objective.rewards({"D": judge}, drawn, None, rng())
+    last = -1.0  # the token that ends the text is its last
+    third = -1 + 0.5 * last
+    second = 1 + 0.5 * third
+    assert rewards[0].tolist() == pytest.approx([1 + 0.5 * second, second, third, last, 0.0])
+
+
+@pytest.mark.parametrize(("name", "every"), [("seqgan", True), ("relgan", True), ("scratchgan", False)])
+def test_a_discriminator_that_judges_otherwise_is_refused(name: str, every: bool) -> None:
+    row = OBJECTIVES.load(name)
+    judge = Likes(4)
+    judge.every_place = every
+    said = "every place of a text, and this one judges whole" if not every else "whole texts, and this one judges every"
+    with pytest.raises(RecipeError, match=said) as caught:
+        row.build(row.Config()).check({"G": nn.Identity(), "D": judge})
+    assert "discriminator.every_place" in str(caught.value.hint)
+
+
+def test_what_is_drawn_is_of_the_model_that_ships_and_dropout_comes_back() -> None:
+    config = RecurrentConfig(vocabulary=VOCABULARY, steps=STEPS, embedding=6, hidden=8, layers=2, dropout=0.5)
+    torch.manual_seed(0)
+    net = RecurrentGenerator(config, "gru")
+    tokens = torch.randint(3, VOCABULARY, (4, STEPS))
+    with surely(net):
+        sure, drawn = token_nats(net, tokens), draw(net, 50, STEPS, rng(), {}).tokens
+    dropped = token_nats(net, tokens)
+    assert not torch.allclose(token_nats(net, tokens), dropped)
+    net.eval()
+    torch.testing.assert_close(token_nats(net, tokens), sure)
+    assert torch.equal(draw(net, 50, STEPS, rng(), {}).tokens, drawn)
 
 
 def test_phases_of_seqgan_come_one_after_another() -> None:

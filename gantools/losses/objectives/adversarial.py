@@ -13,6 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from gantools.core.errors import RecipeError
 from gantools.core.spec import Frozen
 from gantools.losses.adversarial import Game
 from gantools.losses.augment import Augment, AugmentName
@@ -153,6 +154,29 @@ class Adversarial(Objective):
             return images
 
         return batch.once("fake", make)
+
+
+def check_places(nets: Nets, objective: str, *, every: bool) -> None:
+    """Refuse a discriminator of texts that judges every place where whole texts are to be judged, or the other way.
+
+    Args:
+        nets: The networks by name.
+        objective: Its name.
+        every: Whether every place is to be judged.
+
+    Raises:
+        RecipeError: It does not.
+    """
+    if bool(getattr(nets["D"], "every_place", False)) == every:
+        return
+    kinds = "whole texts", "every place of a text"
+    hint = (
+        "discriminator.name=text_gru and discriminator.every_place=true" if every else "discriminator.every_place=false"
+    )
+    raise RecipeError(
+        f"'{objective}' needs a discriminator that judges {kinds[every]}, and this one judges {kinds[not every]}.",
+        hint=f"set {hint}",
+    )
 
 
 def judge(nets: Nets, images: Tensor, labels: Tensor | None) -> Tensor:

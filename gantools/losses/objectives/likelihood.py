@@ -39,7 +39,7 @@ def likelihood_loss(nets: Nets, batch: Batch) -> Loss:
     known = {name: batch.noise[name] for name in ("latent",) if name in batch.noise}
     if batch.labels is not None:
         known["label"] = batch.labels
-    nats = token_nats(nets["G"](batch.real, **known), batch.real)
+    nats = token_nats(nets["G"], batch.real, **known)
     value = nats.sum() / inside(batch.real).sum()
     return Loss(value, {"G.nats": value.detach()})
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from gantools.core.spec import Frozen
 from gantools.core.tokens import BEGIN, END, UNKNOWN
-from gantools.losses.objectives.adversarial import judge
+from gantools.losses.drawing import surely
+from gantools.losses.objectives.adversarial import check_places, judge
 from gantools.losses.objectives.likelihood import likelihood_loss
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
 
@@ -56,12 +57,17 @@ class RelGAN(Objective):
             Phase("G", updates=("G",), every=config.generator_every, begins=before),
         )
 
+    def check(self, nets: Nets) -> None:
+        """See ``Objective``."""
+        check_places(nets, "relgan", every=False)
+
     def parts(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:
         """The loss of a phase; see ``Objective``."""
         if phase.name == "likelihood":
             yield likelihood_loss(nets, batch)
             return
-        fake = draw_soft(nets["G"], batch, self.sharpness(batch.step), rng)
+        with surely(nets["G"]):
+            fake = draw_soft(nets["G"], batch, self.sharpness(batch.step), rng)
         label = batch.noise.get("label")
         of_real = judge(nets, F.one_hot(batch.real, fake.shape[-1]).float(), batch.labels).float()
         if phase.name == "D":

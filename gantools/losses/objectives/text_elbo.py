@@ -32,7 +32,7 @@ class TextELBO(Bound):
     def reconstruction(self, decoder: nn.Module, latent: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """See ``Bound``: of all tokens of a text; told is the mean of a token."""
         label = {} if batch.labels is None else {"label": batch.labels}
-        nats = token_nats(decoder(batch.real, latent=latent, **label), batch.real)
+        nats = token_nats(decoder, batch.real, latent=latent, **label)
         return nats.sum(1).mean(), {"VAE.nats": (nats.sum() / inside(batch.real).sum()).detach()}
 
 

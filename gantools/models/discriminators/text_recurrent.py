@@ -25,16 +25,20 @@ class TextRecurrentConfig(Frozen):
         hidden: Units of the state.
         dropout: Share of the units of the mean state dropped before the logit.
         spectral: Divide weights by their largest singular value (Miyato et al., ICLR 2018).
+        every_place: Judge the text so far at every place, instead of the whole one.
     """
 
     embedding: int = Field(default=64, ge=1)
     hidden: int = Field(default=128, ge=4)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     spectral: bool = False
+    every_place: bool = False
 
 
 class TextRecurrent(nn.Module):
-    """tokens (batch, steps) int64, or shares (batch, steps, vocabulary) float32 [, label] -> logits (batch,).
+    """tokens (batch, steps) int64, or shares (batch, steps, vocabulary) float32 [, label] -> logits.
+
+    They are (batch,) of whole texts, or (batch, steps) where every place is judged, by what stands up to there.
 
     Args:
         cell: Which one.
@@ -48,15 +52,19 @@ class TextRecurrent(nn.Module):
         self.cell = cell(config.embedding, config.hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.head = Head(config.hidden, shape.classes)
+        self.every_place = config.every_place
         if config.spectral:
             normalize(self)
 
     def forward(self, text: Tensor, label: Tensor | None = None) -> Tensor:
         """See the class."""
+        states = self.cell.states(self.words(text))
+        if self.every_place:
+            found: Tensor = self.head(self.dropout(states).transpose(1, 2)[..., None], label)
+            return found
         weights = inside(text)
         weights = weights / weights.sum(1, keepdim=True)
-        mean = (self.cell.states(self.words(text)) * weights[:, :, None]).sum(1)
-        logits: Tensor = self.head(self.dropout(mean), label)
+        logits: Tensor = self.head(self.dropout((states * weights[:, :, None]).sum(1)), label)
         return logits
 
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.models.discriminators.scorer import GRAPH
+from gantools.models.discriminators.words import inside
 from gantools.models.model import ExportGraph, TextShape
 
 
@@ -13,7 +14,8 @@ class TextScorer(nn.Module):
     """tokens (batch, steps) int32, and labels -> score (batch,) float32, positive for real.
 
     Args:
-        discriminator: Tokens (batch, steps) int64, and labels -> logits (batch,).
+        discriminator: Tokens (batch, steps) int64, and labels -> logits (batch,), or (batch, steps), which are averaged
+            over the text.
     """
 
     def __init__(self, discriminator: nn.Module) -> None:
@@ -24,7 +26,10 @@ class TextScorer(nn.Module):
         """See the class."""
         read = tokens.long()
         logits: Tensor = self.discriminator(read) if label is None else self.discriminator(read, label)
-        return logits
+        if logits.ndim == 1:
+            return logits
+        here = inside(read)
+        return (logits * here).sum(1) / here.sum(1)
 
 
 def text_scorer_graphs(discriminator: nn.Module, shape: TextShape) -> dict[str, ExportGraph]:

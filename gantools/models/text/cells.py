@@ -32,9 +32,8 @@ class Cells(nn.Module):
         super().__init__()
         self.kind, self.hidden, self.layers = kind, hidden, layers
         self.parts = 2 if kind == "lstm" else 1
-        self.between = dropout if layers > 1 else 0.0
         of_kind = nn.LSTM if kind == "lstm" else nn.GRU
-        self.whole = of_kind(inputs, hidden, layers, batch_first=True, dropout=self.between)
+        self.whole = of_kind(inputs, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
 
     def zeros(self, batch: int) -> Tensors:
         """The state before anything was read."""
@@ -54,7 +53,7 @@ class Cells(nn.Module):
                 made.append((torch.gru_cell(features, last[0], *weights),))
             features = made[-1][0]
             if layer + 1 < self.layers:
-                features = F.dropout(features, self.between, self.training)
+                features = F.dropout(features, self.whole.dropout, self.training)
         return features, tuple(torch.stack(part, 1).float() for part in zip(*made, strict=True))
 
     def forward(self, features: Tensor, states: Tensors) -> Tensor:

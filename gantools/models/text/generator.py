@@ -81,6 +81,13 @@ class TextGenerator(nn.Module, ABC):
         """
 
     @abstractmethod
+    def features(self, tokens: Tensor, latent: Tensor | None = None, label: Tensor | None = None) -> Tensor:
+        """What ``forward`` makes its logits of: the same arguments -> (batch, steps, width)."""
+
+    @abstractmethod
+    def logits(self, features: Tensor) -> Tensor:
+        """Features of places (..., width) -> logits of the tokens there (..., vocabulary) float32."""
+
     def forward(self, tokens: Tensor, latent: Tensor | None = None, label: Tensor | None = None) -> Tensor:
         """Teacher forcing: what ``step`` predicts at every place of known texts, all at once.
 
@@ -92,6 +99,7 @@ class TextGenerator(nn.Module, ABC):
         Returns:
             (batch, steps, vocabulary) float32: the logits at a place are of the token there, given those before it.
         """
+        return self.logits(self.features(tokens, latent, label))
 
 
 class Context(nn.Module):

@@ -74,14 +74,15 @@ class RecurrentGenerator(TextGenerator):
         """See ``TextGenerator``."""
         context = state[self.cells.parts :]
         top, states = self.cells.step(self._read(token, context), state[: self.cells.parts])
-        return self._logits(top), (*states, *(part.clone() for part in context))
+        return self.logits(top), (*states, *(part.clone() for part in context))
 
-    def forward(self, tokens: Tensor, latent: Tensor | None = None, label: Tensor | None = None) -> Tensor:
+    def features(self, tokens: Tensor, latent: Tensor | None = None, label: Tensor | None = None) -> Tensor:
         """See ``TextGenerator``."""
         state = self.begin(latent, label, tokens.shape[0])
         parts = self.cells.parts
         everywhere = tuple(part[:, None].expand(-1, tokens.shape[1], -1) for part in state[parts:])
-        return self._logits(self.cells(self._read(self.previous(tokens), everywhere), state[:parts]))
+        found: Tensor = self.cells(self._read(self.previous(tokens), everywhere), state[:parts])
+        return found
 
     def previous(self, tokens: Tensor) -> Tensor:
         """What it reads to predict each of the tokens: (batch, steps) int64 -> (batch, steps) int64."""
@@ -90,7 +91,8 @@ class RecurrentGenerator(TextGenerator):
     def _read(self, tokens: Tensor, context: Tensors) -> Tensor:
         return torch.cat([self.dropout(self.embedding(tokens)), *context], -1)
 
-    def _logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor) -> Tensor:
+        """See ``TextGenerator``."""
         features = self.reshape(self.dropout(features))
         if self.output is None:
             return F.linear(features, self.embedding.weight, self.bias).float()

@@ -154,9 +154,9 @@ class TransformerGenerator(TextGenerator):
             made_keys.append(key)
             made_values.append(value)
         following = (at + 1, torch.stack(made_keys, 1).float(), torch.stack(made_values, 1).float())
-        return self._logits(vector.squeeze(1)), (*following, *(part.clone() for part in context))
+        return self.logits(vector.squeeze(1)), (*following, *(part.clone() for part in context))
 
-    def forward(self, tokens: Tensor, latent: Tensor | None = None, label: Tensor | None = None) -> Tensor:
+    def features(self, tokens: Tensor, latent: Tensor | None = None, label: Tensor | None = None) -> Tensor:
         """See ``TextGenerator``."""
         vectors = self.embedding(before(tokens)) + self.positions.weight[: tokens.shape[1]]
         if self.kept:
@@ -164,11 +164,13 @@ class TransformerGenerator(TextGenerator):
         vectors = self.dropout(vectors)
         for block in self.blocks:
             vectors = block(vectors)
-        return self._logits(vectors)
+        found: Tensor = vectors
+        return found
 
-    def _logits(self, vectors: Tensor) -> Tensor:
-        vectors = self.norm(vectors)
-        logits: Tensor = F.linear(vectors, self.embedding.weight) if self.output is None else self.output(vectors)
+    def logits(self, features: Tensor) -> Tensor:
+        """See ``TextGenerator``."""
+        features = self.norm(features)
+        logits: Tensor = F.linear(features, self.embedding.weight) if self.output is None else self.output(features)
         return logits.float()
 
 
