@@ -2,10 +2,10 @@
 
     GANTOOLS_DATA=... python benchmarks/text_quality.py --out /tmp/texts [--data coco] [--seeds 0,1,2] [--rows mle,vae]
 
-Under GANTOOLS_DATA lie ``text/coco/{train,test}.txt``, 10,000 captions each, and ``text/emnlp``: ``valid_10k.txt``, which
-is trained on, and ``test_10k.txt``, as many sentences of news. Words are split as NLTK's ``word_tokenize`` does, for the
-training and for the scores, as in Texygen's table. The adversarial trainings begin with what maximum likelihood has
-learned from the same seed.
+Under GANTOOLS_DATA lie ``text/coco/{train,test}.txt``, 10,000 captions each, and ``text/emnlp``: ``valid_10k.txt``,
+which is trained on, and ``test_10k.txt``, as many sentences of news. Words are split as NLTK's ``word_tokenize``
+does, for the training and for the scores, as in Texygen's table. The adversarial trainings begin with what maximum
+likelihood has learned from the same seed.
 
 One temperature says little, since every model of texts can be made duller and surer (Caccia et al., "Language GANs
 Falling Short", ICLR 2020). So each model is sampled at several, 10,000 sentences each, and what counts is its curve:
