@@ -153,6 +153,32 @@ def test_the_command_line_prints_streams_and_writes(artifact: Artifact, source: 
     assert f"text of at most {STEPS} tokens, {VOCABULARY} different ones" in inspected.stdout
 
 
+def test_the_page_of_a_generator_of_texts_has_its_curve_and_its_baselines(artifact: Artifact, tmp_path: Path) -> None:
+    """Training sentences are scored themselves: whole ones are copied, and the page says which."""
+    (tmp_path / "real.txt").write_text("".join(f"{line}\n" for line in SENTENCES * 3))
+    page = tmp_path / "page.html"
+    line = ["evaluate", str(artifact.path), "--data", str(tmp_path / "real.txt"), "--samples", "100"]
+    rest = ["--training", str(tmp_path / "real.txt"), "--baseline", str(artifact.path / "generator.onnx")]
+    done = CliRunner().invoke(app, [*line, *rest, "--temperatures", "0.5,1.5", "--out", str(page), "--json"])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    curves = document["curve"]["curves"]
+    assert [[point["temperature"] for point in curve["points"]] for curve in curves] == [[0.5, 1.0, 1.5]] * 2
+    assert curves[0]["points"] == curves[1]["points"], "one generator in two files"
+    values = [{card["name"]: card["value"] for card in point["cards"]} for point in curves[0]["points"]]
+    assert values[0]["self-bleu-4"] > values[2]["self-bleu-4"]
+    assert values[0]["bleu-4"] > values[2]["bleu-4"]
+    content = page.read_text()
+    with open_artifact(artifact.path) as writer:
+        assert all(f">{text}</span>" in content for text in writer.sample(range(36)))
+    for text in ("baseline, ", "real sentences", "the whole sentence", "BLEU-5 over self-BLEU-5", "How long sentences"):
+        assert text in content
+    table = CliRunner().invoke(app, [*line, "--temperatures", "0.5", "--metrics", "bleu-4,kid", "--references", "120"])
+    assert table.exit_code == 0, table.output
+    assert "Over temperatures, 60 sentences against 60" in table.stdout
+    assert "distinct-1" not in table.stdout
+
+
 OTHERS: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"name": "text_vae", "latent": 3, "embedding": 6, "hidden": 12}},
     "conditional, policy gradient": {
