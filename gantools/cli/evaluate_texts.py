@@ -195,7 +195,8 @@ def _write(
 
     words, real_words = (split_lines(lines, "whitespace") for lines in (made, real))
     drawn = np.random.default_rng(0).choice(len(real), min(SHOWN, len(real)), replace=False)
-    found = copies(words, split_lines(learned, "whitespace")) if learned is not None else []
+    different = [list(one) for one in dict.fromkeys(map(tuple, words))]
+    found = copies(different, split_lines(learned, "whitespace")) if learned is not None else []
     found.sort(key=lambda one: -len(one.run))
     manifest = generator.artifact.manifest
     write_text_report(

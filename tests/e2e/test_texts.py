@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from gantools.cli.app import app
 from gantools.core.artifact import Artifact, load_artifact
-from gantools.core.errors import ArtifactError, DataError, InputMismatchError
+from gantools.core.errors import ArtifactError, DataError, InputMismatchError, RecipeError
 from gantools.core.recipe import Recipe, resolve_recipe
 from gantools.export.onnx import export
 from gantools.optimize.optimize import optimize
@@ -223,6 +223,95 @@ def test_every_kind_of_training_ends_in_texts(what: str, tmp_path: Path) -> None
             walks = writer.interpolate([0, 1], 3)
             assert [len(walk) for walk in walks] == [3]
             assert walks[0][0] == texts[0]
+            assert writer.encode(SENTENCES[:5]).shape == (5, 3)
+            with pytest.raises(InputMismatchError, match="text 1 has 10 tokens, and there is room for 9 and an end"):
+                writer.encode(["a man", "a " * 10])
+
+
+@pytest.fixture(scope="module")
+def coded(source: Path) -> Path:
+    """A variational autoencoder that has learned enough for a latent to say something of the sentence."""
+    model = {"name": "text_vae", "latent": 8, "embedding": 12, "hidden": 32, "word_dropout": 0.9}
+    raw = {
+        "model": {**model, "vocabulary": VOCABULARY, "steps": STEPS},
+        "objective": {"name": "text_elbo", "beta": 0.02},
+        "data": {"source": str(source)},
+        "train": {"steps": 300, "batch": 16, "learning_rate": 1e-2, "sample_every": 0},
+        "evaluate": {"every": 0},
+    }
+    checkpoint = train(resolve_recipe(raw, "texts", PARTS), source.parent / "coded-run", accelerator="cpu")
+    return export(checkpoint, source.parent / "coded").path
+
+
+def test_sentences_are_encoded_decoded_and_walked_between(coded: Path, tmp_path: Path) -> None:
+    cli, many = CliRunner(), tmp_path / "many.txt"
+    many.write_text("\n".join([*SENTENCES, "a man sees " * 5]) + "\n")
+    with open_artifact(coded) as writer:
+        again = writer.reconstruct(SENTENCES)
+        assert len(set(again)) > 2, "the latent says something of the sentence"
+        loose = writer.reconstruct(SENTENCES, settings={"temperature": 1.0})
+        ((first, *_, last),) = writer.interpolate_between([SENTENCES[0], SENTENCES[-1]], 4)
+        assert (first, last) == (again[0], again[-1])
+    done = cli.invoke(app, ["reconstruct", str(coded), str(many), "--count", "100"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == [
+        line for text, other in zip(SENTENCES, again, strict=True) for line in (text, f"  {other}")
+    ]
+    equal = sum(text == other for text, other in zip(SENTENCES, again, strict=True))
+    assert f"{equal} of 64 texts came back as they were" in done.stderr
+    assert "1 of 65 texts have more than 9 tokens and are left out" in done.stderr
+    lines = ["reconstruct", str(coded), str(many), "--count", "100", "--set", "temperature=1"]
+    done = cli.invoke(app, [*lines, "--out", str(tmp_path / "pairs.jsonl"), "--json"])
+    rows = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
+    assert rows == [{"text": text, "reconstruction": other} for text, other in zip(SENTENCES, loose, strict=True)]
+    assert json.loads(done.stdout)["texts"] == rows
+
+
+def test_a_walk_is_printed_a_sentence_a_line(coded: Path, tmp_path: Path) -> None:
+    cli = CliRunner()
+    with open_artifact(coded) as writer:
+        ways = writer.interpolate([3, 7, 9], 4)
+        assert [ways[0][0], ways[1][-1]] == [writer.sample([3])[0], ways[1][-1]]
+        between = writer.interpolate_between(SENTENCES[:2], 3)
+    done = cli.invoke(app, ["interpolate", str(coded), "--seeds", "3,7,9", "--steps", "4"])
+    assert done.stdout == "\n".join([*ways[0], "", *ways[1], ""])
+    given = [part for text in SENTENCES[:2] for part in ("--text", text)]
+    done = cli.invoke(
+        app, ["interpolate", str(coded), *given, "--steps", "3", "--out", str(tmp_path / "way.txt"), "--json"]
+    )
+    assert (tmp_path / "way.txt").read_text().splitlines() == between[0]
+    found = json.loads(done.stdout)
+    assert (found["between"], found["steps"]) == (SENTENCES[:2], 3)
+    assert found["texts"][2] == {"way": 0, "step": 2, "text": between[0][2]}
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "says"),
+    [
+        (["interpolate", "ART", "--seeds", "1,2"], InputMismatchError, "there is no latent to walk through"),
+        (
+            ["interpolate", "ART", "--text", "a", "--text", "b"],
+            ArtifactError,
+            "which finds the latent of a text; it holds",
+        ),
+        (["interpolate", "ART", "--images", "a.png"], RecipeError, "makes texts, and --images is of images"),
+        (["reconstruct", "ART", "none.txt"], ArtifactError, "which finds the latent of a text; it holds"),
+    ],
+)
+def test_what_has_no_latent_or_encoder_says_so(
+    artifact: Artifact, line: list[str], error: type[Exception], says: str
+) -> None:
+    given = [str(artifact.path) if part == "ART" else part for part in line]
+    done = CliRunner().invoke(app, given)
+    assert isinstance(done.exception, error)
+    assert says in str(done.exception)
+
+
+def test_texts_that_are_all_too_long_are_refused(coded: Path, tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("a man sees " * 5 + "\n")
+    done = CliRunner().invoke(app, ["reconstruct", str(coded), str(tmp_path / "long.txt")])
+    assert isinstance(done.exception, DataError)
+    assert "all 1 texts" in str(done.exception)
 
 
 def test_what_is_for_texts_is_refused_of_images_and_the_other_way_round(artifact: Artifact, tmp_path: Path) -> None:
