@@ -64,6 +64,7 @@ def command(
     them, or one half of the references against the other.
     """
     from gantools.core.errors import RecipeError
+    from gantools.core.registry import unknown_name
     from gantools.data import open_images
     from gantools.metrics import METRICS
     from gantools.metrics.features import load_extractor
@@ -83,8 +84,8 @@ def command(
     names = given_names or ["kid", "fid"]
     of_words = figures_of()
     for name in names:
-        if name not in of_words:
-            METRICS[name]  # an unknown name is an error before anything is computed
+        if name not in of_words and name not in METRICS:  # an error before anything is opened
+            raise unknown_name("metric", name, [*METRICS, *of_words])
     turned, asked = parse_settings(settings), Asked(out, baseline, parse_temperatures(temperatures))
     asked.check()
     with ExitStack() as stack:

@@ -67,6 +67,7 @@ def test_two_folders_of_images_are_scored_without_an_artifact(folders: tuple[Pat
         (["--images", "made"], 2, "--images and --resolution belong together."),
         (["art", "--resolution", "32"], 2, "--images and --resolution belong together."),
         (["art", "--metrics", "kid,fit"], 2, "no metric is called 'fit'; did you mean 'fid'"),
+        (["art", "--metrics", "self-blue"], 2, "no metric is called 'self-blue'; did you mean 'self-bleu'"),
         (["art", "--out", "page.pdf"], 2, "--out takes a file that ends in .html, got 'page.pdf'"),
         (["art", "--temperatures", "0.5,warm"], 2, "--temperatures takes numbers such as 0.5,0.7,1, got '0.5,warm'"),
         (

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from gantools.cli.app import app
 from gantools.core.artifact import Artifact, load_artifact
-from gantools.core.errors import ArtifactError, DataError, InputMismatchError, RecipeError
+from gantools.core.errors import ArtifactError, DataError, InputMismatchError, RecipeError, UnknownNameError
 from gantools.core.recipe import Recipe, resolve_recipe
 from gantools.export.onnx import export
 from gantools.optimize.optimize import optimize
@@ -177,6 +177,23 @@ def test_the_page_of_a_generator_of_texts_has_its_curve_and_its_baselines(artifa
     assert table.exit_code == 0, table.output
     assert "Over temperatures, 60 sentences against 60" in table.stdout
     assert "distinct-1" not in table.stdout
+
+
+def test_a_budget_of_texts_is_held_and_kept_in_the_artifact(artifact: Artifact, source: Path, tmp_path: Path) -> None:
+    line = ["optimize", str(artifact.path), "--target", "openvino", "--data", str(source), "--samples", "100"]
+    budgets = ["--max-loss", "bleu-4=0.05", "--max-loss", "distinct-2=0.05", "--max-loss", "kid=0.05"]
+    done = CliRunner().invoke(app, [*line, *budgets, "--out", str(tmp_path / "made"), "--json"])
+    assert done.exit_code == 0, done.output
+    losses = load_artifact(tmp_path / "made").manifest.steps[-1].losses
+    assert [(loss.metric, loss.samples, loss.extractor) for loss in losses] == [
+        ("bleu-4", 100, ""),
+        ("distinct-2", 100, ""),
+        ("kid", 100, "ngrams"),
+    ]
+    assert all(loss.loss == 0.0 and loss.source == loss.final for loss in losses)
+    assert "bleu-4 lost 0 (0 to 0) over 100 pairs, allowed 0.05" in done.stderr
+    refused = CliRunner().invoke(app, [*line, "--max-loss", "levels=1", "--out", str(tmp_path / "refused")])
+    assert isinstance(refused.exception, UnknownNameError)
 
 
 OTHERS: dict[str, dict[str, Any]] = {
