@@ -116,6 +116,7 @@ def report_texts(
     real = read_texts(data, on_event=watch)
     real = [real[place] for place in chosen(len(real), most)]
     learned = read_texts(training, on_event=watch) if training is not None else None
+    network = load_text_extractor(extractor or DEFAULT, where, watch)  # so is one that is not installed
     count = samples or len(real)
     made = generator.sample(range(count), settings=settings)
     cards = text_cards(
@@ -125,7 +126,7 @@ def report_texts(
         seeds=f"0-{count - 1}",
         data=data,
         training_data=training or "",
-        extractors=(load_text_extractor(extractor or DEFAULT, where, watch),),
+        extractors=(network,),
         metrics=metrics,
         on_event=watch,
     )
