@@ -16,6 +16,7 @@ from gantools.train.checkpoint import BEST
 from gantools.train.log import LOG, SAMPLES, read_lines
 from gantools.train.run import RECIPE
 from gantools.train.story import ENVIRONMENT, EVENTS
+from gantools.train.text_quality import HELD_OUT, LEARNED
 
 REPORT, CURVES = "report.html", "curves"
 _NOT_LOSSES = {"step", "attempt", "samples/s", "learning_rate", "kid", "kid_low", "kid_high", "variance", "rank"}
@@ -37,10 +38,11 @@ pre { background: #f6f6f6; padding: 1rem; overflow-x: auto }
 def write_report(run: Path) -> None:
     """Draw the curves of a run and write its page; what the run does not have yet is left out."""
     lines, events = read_lines(run / LOG), read_lines(run / EVENTS)
-    curves = _curves(lines, [event["step"] for event in events if event.get("kind") == "roll-back"])
+    recipe, best = (_read(run / name) for name in (RECIPE, BEST))
+    nats_of = HELD_OUT if recipe.get("evaluate", {}).get("held_out") else LEARNED
+    curves = _curves(lines, [event["step"] for event in events if event.get("kind") == "roll-back"], nats_of)
     for name, png in curves.items():
         write_atomic(run / CURVES / f"{name}.png", png)
-    recipe, best = (_read(run / name) for name in (RECIPE, BEST))
     parts = [
         f"<h1>{escape(str(recipe.get('name', run.name)))}</h1>",
         f"<p>{escape(_state(lines, recipe, best))}</p>",
@@ -59,7 +61,7 @@ def write_report(run: Path) -> None:
     write_atomic(run / REPORT, (head + "\n".join(parts)).encode())
 
 
-def _curves(lines: Lines, marks: Sequence[float]) -> dict[str, bytes]:
+def _curves(lines: Lines, marks: Sequence[float], nats_of: str) -> dict[str, bytes]:
     """PNG files by name. Roll-backs are marked; what they undid is pale."""
     scored = _thin([line for line in lines if "kid" in line])
     looked = _thin([line for line in lines if "learning_rate" in line])
@@ -74,11 +76,13 @@ def _curves(lines: Lines, marks: Sequence[float]) -> dict[str, bytes]:
     plots = {
         "losses": ([Line(key, at, column(looked, key)) for key in losses], "Loss terms"),
         "kid": ([kid], "KID, lower is better"),
+        "nats": ([Line("", x, column(scored, "nats"))], f"Nats of a token of {nats_of}"),
         "variety": (variety, "Variety of the samples, as a share of the real images'"),
         "learning_rate": ([Line("", at, column(looked, "learning_rate"))], "Learning rate of the generator"),
         "speed": ([Line("", at, column(looked, "samples/s"))], "Samples per second"),
     }
-    shown = {name: plot for name, plot in plots.items() if (scored if name in ("kid", "variety") else looked)}
+    there = {"kid": scored, "variety": scored, "nats": [line for line in scored if "nats" in line]}
+    shown = {name: plot for name, plot in plots.items() if there.get(name, looked)}
     return {
         name: png_bytes(line_plot(curves, title=title, marks=marks, logarithmic=name == "kid" and _spans(kid.y)))
         for name, (curves, title) in shown.items()

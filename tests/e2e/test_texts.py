@@ -73,6 +73,13 @@ def test_a_training_learns_keeps_samples_and_goes_on_bit_for_bit(run: Path, sour
     assert one.digest == other.digest
 
 
+def test_without_a_share_all_texts_are_learned_from(run: Path) -> None:
+    quality = load_checkpoint(run).quality
+    assert quality is not None
+    assert quality["nats_of"] == "texts that are learned from"
+    assert not (run / "held_out.txt").exists()
+
+
 def test_a_vocabulary_that_does_not_fit_is_refused_with_the_one_that_does(source: Path, tmp_path: Path) -> None:
     resolved = recipe(source).model_dump(mode="json")
     resolved["model"]["vocabulary"] = 500
@@ -245,63 +252,6 @@ def test_every_kind_of_training_ends_in_texts(what: str, tmp_path: Path) -> None
                 writer.encode(["a man", "a " * 10])
 
 
-@pytest.fixture(scope="module")
-def coded(source: Path) -> Path:
-    """A variational autoencoder that has learned enough for a latent to say something of the sentence."""
-    model = {"name": "text_vae", "latent": 8, "embedding": 12, "hidden": 32, "word_dropout": 0.9}
-    raw = {
-        "model": {**model, "vocabulary": VOCABULARY, "steps": STEPS},
-        "objective": {"name": "text_elbo", "beta": 0.02},
-        "data": {"source": str(source)},
-        "train": {"steps": 300, "batch": 16, "learning_rate": 1e-2, "sample_every": 0},
-        "evaluate": {"every": 0},
-    }
-    checkpoint = train(resolve_recipe(raw, "texts", PARTS), source.parent / "coded-run", accelerator="cpu")
-    return export(checkpoint, source.parent / "coded").path
-
-
-def test_sentences_are_encoded_decoded_and_walked_between(coded: Path, tmp_path: Path) -> None:
-    cli, many = CliRunner(), tmp_path / "many.txt"
-    many.write_text("\n".join([*SENTENCES, "a man sees " * 5]) + "\n")
-    with open_artifact(coded) as writer:
-        again = writer.reconstruct(SENTENCES)
-        assert len(set(again)) > 2, "the latent says something of the sentence"
-        loose = writer.reconstruct(SENTENCES, settings={"temperature": 1.0})
-        ((first, *_, last),) = writer.interpolate_between([SENTENCES[0], SENTENCES[-1]], 4)
-        assert (first, last) == (again[0], again[-1])
-    done = cli.invoke(app, ["reconstruct", str(coded), str(many), "--count", "100"])
-    assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines() == [
-        line for text, other in zip(SENTENCES, again, strict=True) for line in (text, f"  {other}")
-    ]
-    equal = sum(text == other for text, other in zip(SENTENCES, again, strict=True))
-    assert f"{equal} of 64 texts came back as they were" in done.stderr
-    assert "1 of 65 texts have more than 9 tokens and are left out" in done.stderr
-    lines = ["reconstruct", str(coded), str(many), "--count", "100", "--set", "temperature=1"]
-    done = cli.invoke(app, [*lines, "--out", str(tmp_path / "pairs.jsonl"), "--json"])
-    rows = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
-    assert rows == [{"text": text, "reconstruction": other} for text, other in zip(SENTENCES, loose, strict=True)]
-    assert json.loads(done.stdout)["texts"] == rows
-
-
-def test_a_walk_is_printed_a_sentence_a_line(coded: Path, tmp_path: Path) -> None:
-    cli = CliRunner()
-    with open_artifact(coded) as writer:
-        ways = writer.interpolate([3, 7, 9], 4)
-        assert [ways[0][0], ways[1][-1]] == [writer.sample([3])[0], ways[1][-1]]
-        between = writer.interpolate_between(SENTENCES[:2], 3)
-    done = cli.invoke(app, ["interpolate", str(coded), "--seeds", "3,7,9", "--steps", "4"])
-    assert done.stdout == "\n".join([*ways[0], "", *ways[1], ""])
-    given = [part for text in SENTENCES[:2] for part in ("--text", text)]
-    done = cli.invoke(
-        app, ["interpolate", str(coded), *given, "--steps", "3", "--out", str(tmp_path / "way.txt"), "--json"]
-    )
-    assert (tmp_path / "way.txt").read_text().splitlines() == between[0]
-    found = json.loads(done.stdout)
-    assert (found["between"], found["steps"]) == (SENTENCES[:2], 3)
-    assert found["texts"][2] == {"way": 0, "step": 2, "text": between[0][2]}
-
-
 @pytest.mark.parametrize(
     ("line", "error", "says"),
     [
@@ -322,13 +272,6 @@ def test_what_has_no_latent_or_encoder_says_so(
     done = CliRunner().invoke(app, given)
     assert isinstance(done.exception, error)
     assert says in str(done.exception)
-
-
-def test_texts_that_are_all_too_long_are_refused(coded: Path, tmp_path: Path) -> None:
-    (tmp_path / "long.txt").write_text("a man sees " * 5 + "\n")
-    done = CliRunner().invoke(app, ["reconstruct", str(coded), str(tmp_path / "long.txt")])
-    assert isinstance(done.exception, DataError)
-    assert "all 1 texts" in str(done.exception)
 
 
 def test_what_is_for_texts_is_refused_of_images_and_the_other_way_round(artifact: Artifact, tmp_path: Path) -> None:
