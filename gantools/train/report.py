@@ -22,6 +22,7 @@ REPORT, CURVES = "report.html", "curves"
 _NOT_LOSSES = {"step", "attempt", "samples/s", "learning_rate", "kid", "kid_low", "kid_high", "variance", "rank"}
 _POINTS = 1000  # of a curve; more cannot be seen
 _PICTURES = 3
+_TEXTS = 10  # of each step that is shown
 
 Lines = Sequence[Mapping[str, Any]]
 
@@ -31,7 +32,7 @@ h1, h2 { font-weight: 600 } h2 { margin-top: 2rem; font-size: 1.1rem }
 img { max-width: 100%; height: auto } .grid img { image-rendering: pixelated; max-height: 24rem }
 figure { display: inline-block; margin: 0 1rem 1rem 0; vertical-align: top } figcaption { color: #666 }
 table { border-collapse: collapse } td { padding: .15rem 1rem .15rem 0; vertical-align: top }
-pre { background: #f6f6f6; padding: 1rem; overflow-x: auto }
+pre { background: #f6f6f6; padding: 1rem; overflow-x: auto } .texts { white-space: pre-wrap }
 """
 
 
@@ -48,7 +49,8 @@ def write_report(run: Path) -> None:
         f"<p>{escape(_state(lines, recipe, best))}</p>",
         *(_image(png, name) for name, png in curves.items()),
         "<h2>Samples</h2>",
-        *(_image(path.read_bytes(), path.stem, "grid") for path in _pictures(run, best)),
+        *(_image(path.read_bytes(), path.stem, "grid") for path in _shown(run, best, "png")),
+        *(_texts(path) for path in _shown(run, best, "txt")),
         "<h2>What happened</h2>",
         _table(
             (event.get("time", ""), event["step"], event.get("kind", ""), event.get("text", "")) for event in events
@@ -77,7 +79,7 @@ def _curves(lines: Lines, marks: Sequence[float], nats_of: str) -> dict[str, byt
         "losses": ([Line(key, at, column(looked, key)) for key in losses], "Loss terms"),
         "kid": ([kid], "KID, lower is better"),
         "nats": ([Line("", x, column(scored, "nats"))], f"Nats of a token of {nats_of}"),
-        "variety": (variety, "Variety of the samples, as a share of the real images'"),
+        "variety": (variety, "Variety of the samples, as a share of the real ones'"),
         "learning_rate": ([Line("", at, column(looked, "learning_rate"))], "Learning rate of the generator"),
         "speed": ([Line("", at, column(looked, "samples/s"))], "Samples per second"),
     }
@@ -98,9 +100,9 @@ def _thin(lines: Lines) -> Lines:
     return lines[:: -(-len(lines) // _POINTS)] if lines else lines
 
 
-def _pictures(run: Path, best: Mapping[str, Any]) -> list[Path]:
-    """The first grid, the one of the best checkpoint where there is one, and the newest ones."""
-    found = sorted((run / SAMPLES).glob("step-*.png"), key=lambda path: path.stat().st_mtime_ns)
+def _shown(run: Path, best: Mapping[str, Any], suffix: str) -> list[Path]:
+    """The first samples, those of the best checkpoint where there is one, and the newest ones."""
+    found = sorted((run / SAMPLES).glob(f"step-*.{suffix}"), key=lambda path: path.stat().st_mtime_ns)
     of_best = [path for path in found if best and path.stem == f"step-{best['step']:08d}"]
     return list(dict.fromkeys([*found[:1], *of_best, *found[-_PICTURES + 1 :]]))
 
@@ -117,6 +119,12 @@ def _image(png: bytes, caption: str, kind: str = "curve") -> str:
     data = base64.b64encode(png).decode()
     picture = f'<img src="data:image/png;base64,{data}">'
     return f"<figure class={kind}>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _texts(path: Path) -> str:
+    """The first texts of a file."""
+    lines = path.read_text(encoding="utf-8").splitlines()[:_TEXTS]
+    return f"<h3>{escape(path.stem)}</h3><pre class=texts>{escape(chr(10).join(lines))}</pre>"
 
 
 def _table(rows: Iterable[Sequence[Any]]) -> str:

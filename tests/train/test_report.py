@@ -62,3 +62,16 @@ def test_the_likelihood_of_texts_says_of_which(
     write_report(tmp_path)
     assert f"Nats of a token of {of}" in titles
     assert (tmp_path / CURVES / "nats.png").exists()
+
+
+def test_the_page_of_a_training_of_texts_shows_what_it_wrote(tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "best.json").write_text(json.dumps({"step": 20, "kid": 0.0123}))
+    for step in (10, 20, 30, 40, 50):
+        lines = [f"text {seed} <of> {step}" for seed in range(64)]
+        (tmp_path / "samples" / f"step-{step:08d}.txt").write_text("".join(f"{line}\n" for line in lines))
+    write_report(tmp_path)
+    page = (tmp_path / REPORT).read_text()
+    shown = [step for step in (10, 20, 30, 40, 50) if f"text 9 &lt;of&gt; {step}<" in page]
+    assert shown == [10, 20, 40, 50], "the first, the best and the newest"
+    assert "text 10 " not in page
