@@ -158,9 +158,12 @@ def _curve(
     asked: Asked,
     watch: OnEvent,
 ) -> Tradeoff:
+    from gantools.core.errors import RecipeError
     from gantools.samplers import open_artifact
     from gantools.verify.tradeoff import TEMPERATURES, tradeoff
 
+    if asked.baseline is not None and str(asked.baseline) == str(generator.artifact.path):
+        raise RecipeError(f"'{asked.baseline}' is its own baseline.", hint="give --baseline another artifact")
     with ExitStack() as stack:
         all_of_them = {str(generator.artifact.path): generator}
         if asked.baseline is not None:

@@ -180,6 +180,9 @@ def test_the_page_of_a_generator_of_texts_has_its_curve_and_its_baselines(artifa
         assert all(f">{text}</span>" in content for text in writer.sample(range(36)))
     for text in ("baseline, ", "real sentences", "the whole sentence", "BLEU-5 over self-BLEU-5", "How long sentences"):
         assert text in content
+    itself = CliRunner().invoke(app, [*line, "--baseline", str(artifact.path), "--metrics", "empty"])
+    assert isinstance(itself.exception, RecipeError)
+    assert "is its own baseline" in str(itself.exception)
     table = CliRunner().invoke(app, [*line, "--temperatures", "0.5", "--metrics", "bleu-4,kid", "--references", "120"])
     assert table.exit_code == 0, table.output
     assert "Over temperatures, 60 sentences against 60" in table.stdout
