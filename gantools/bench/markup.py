@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from importlib.resources import files
+from string import Template
+
+import gantools
+
+
+def page(title: str, sections: Sequence[str]) -> str:
+    """The whole page; sections without content are left out."""
+    template = Template((files("gantools.bench") / "report.html").read_text(encoding="utf-8"))
+    body = "\n".join(one for one in sections if one)
+    return template.substitute(title=escape(title), version=gantools.__version__, body=body)
 
 
 def section(title: str, content: str) -> str:

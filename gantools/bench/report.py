@@ -9,13 +9,10 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
-import gantools
 from gantools.bench.markup import commands as commands_text
-from gantools.bench.markup import pairs, section, table
+from gantools.bench.markup import page, pairs, section, table
 from gantools.bench.plots import curve_plot
 from gantools.bench.results import BenchReport
 from gantools.bench.speed import machine_facts, speed_sections
@@ -77,10 +74,7 @@ def write_report(
         section("Machine", pairs(machine_facts(bench)) if bench else ""),
         section("Commands", commands_text(commands or ([bench.command] if bench and bench.command else ()))),
     ]
-    template = Template((files("gantools.bench") / "report.html").read_text(encoding="utf-8"))
-    body = "\n".join(section for section in sections if section)
-    page = template.substitute(title=escape(title), version=gantools.__version__, body=body)
-    write_atomic(path, page.encode())
+    write_atomic(path, page(title, sections).encode())
 
 
 def _facts(facts: Mapping[str, str]) -> str:

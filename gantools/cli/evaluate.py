@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantools.cli.evaluate_texts import report_texts
+from gantools.cli.evaluate_texts import Asked, parse_temperatures, report_texts
 from gantools.cli.options import Backend, Device, Json, Settings, Threads, parse_settings
 from gantools.cli.output import emit_json, show_table, watching
 
@@ -42,22 +42,34 @@ def command(
     samples: Annotated[
         int | None, typer.Option(min=100, help="How many samples to score; none: as many as references.")
     ] = None,
-    references: Annotated[int, typer.Option(min=100, help="The most reference images to look at.")] = 10_000,
+    references: Annotated[int, typer.Option(min=100, help="The most references to look at.")] = 10_000,
+    out: Annotated[
+        Path | None, typer.Option(help="Of texts: also write a page, .html, with samples and the curve below.")
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="ART", help="Of texts: draw BLEU over self-BLEU by temperature beside this artifact's."),
+    ] = None,
+    temperatures: Annotated[
+        str | None, typer.Option(help="Of that curve, such as 0.5,0.7,1,1.2; none: eleven from 0.4 to 1.5.")
+    ] = None,
     backend: Backend = None,
     device: Device = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Score samples, or images of any origin, against real images.
+    """Score samples, or images of any origin, against real ones.
 
     Values with 95 % intervals, beside what real images score: as many others as there are samples, where the data has
     them, or one half of the references against the other.
     """
     from gantools.core.errors import RecipeError
+    from gantools.core.registry import unknown_name
     from gantools.data import open_images
     from gantools.metrics import METRICS
     from gantools.metrics.features import load_extractor
     from gantools.metrics.reference import chosen
+    from gantools.metrics.text import figures_of
     from gantools.runtime.session import Where
     from gantools.samplers import open_artifact
     from gantools.verify.evaluate import evaluate, floor_cards
@@ -70,9 +82,12 @@ def command(
         )
     given_names = list(dict.fromkeys(name.strip() for name in metrics.split(","))) if metrics else None
     names = given_names or ["kid", "fid"]
+    of_words = figures_of()
     for name in names:
-        METRICS[name]  # an unknown name is an error before anything is computed
-    turned = parse_settings(settings)
+        if name not in of_words and name not in METRICS:  # an error before anything is opened
+            raise unknown_name("metric", name, [*METRICS, *of_words])
+    turned, asked = parse_settings(settings), Asked(out, baseline, parse_temperatures(temperatures))
+    asked.check()
     with ExitStack() as stack:
         watch = stack.enter_context(watching())
         if artifact is not None:
@@ -82,19 +97,24 @@ def command(
                     generator,
                     data,
                     training,
-                    count=samples or references,
+                    samples=samples,
+                    most=references,
                     settings=turned,
                     extractor=extractor,
                     metrics=given_names,
+                    where=Where(device=extractor_device, threads=threads),
+                    asked=asked,
                     as_json=json,
                     watch=watch,
                 )
                 return
+            _refuse(asked, names)
             output = generator.artifact.manifest.image
             # References are brought to size as the training images were.
             fit = generator.artifact.manifest.recipe.get("data", {}).get("fit", "resize")
             real = open_images(data, resolution=output.height, channels=output.channels, fit=fit, on_event=watch)
         else:
+            _refuse(asked, names)
             real = open_images(data, resolution=resolution or 0, channels=CHANNELS, on_event=watch)
         where = Where(device=extractor_device, threads=threads)
         network = load_extractor(extractor or "efficientnet-lite0", where, watch)
@@ -123,6 +143,22 @@ def command(
         f"{floor[0].samples} {floor[0].seeds}",
     ]
     show_table(title, columns, [_row(*found) for found in zip(names, cards, floor, strict=True)])
+
+
+def _refuse(asked: Asked, names: list[str]) -> None:
+    """Of images: what is for texts.
+
+    Raises:
+        RecipeError: It was asked for.
+        UnknownNameError: A metric is one of words.
+    """
+    from gantools.core.errors import RecipeError
+    from gantools.metrics import METRICS
+
+    if given := asked.of_texts():
+        raise RecipeError(f"{', '.join(given)} is for texts, and these are images.", hint=f"leave {given[0]} out")
+    for name in names:
+        METRICS[name]
 
 
 def _row(name: str, card: MetricCard, floor: MetricCard) -> list[str]:

@@ -91,7 +91,7 @@ def _calibrated(artifact: Artifact, said: Said) -> Artifact:
 
 
 def yardstick_of(
-    artifact: Artifact, plan: Plan, said: Said, data: str | None, extractor: str, on_event: OnEvent
+    artifact: Artifact, plan: Plan, said: Said, data: str | None, extractor: str | None, on_event: OnEvent
 ) -> Yardstick:
     """References, extractor and pairs, opened where the plan's budget asks for them.
 
@@ -99,12 +99,14 @@ def yardstick_of(
         DataError: The data cannot be used.
         UnknownNameError: No such metric or extractor.
     """
-    from gantools.metrics.features import load_extractor
+    if artifact.manifest.modality == "text":
+        return _yardstick_of_texts(artifact, plan, data, extractor, on_event)
+    from gantools.metrics.features import DEFAULT, load_extractor
     from gantools.runtime.session import Where
     from gantools.verify.gate import Yardstick, needs_features
 
     of_features = any(needs_features(name) for name in plan.max_loss)
-    network = load_extractor(extractor, Where(threads=plan.threads), on_event) if of_features else None
+    network = load_extractor(extractor or DEFAULT, Where(threads=plan.threads), on_event) if of_features else None
     if data is None:
         return Yardstick(extractor=network)
     output = artifact.manifest.image
@@ -126,6 +128,23 @@ def yardstick_of(
     fit = artifact.manifest.recipe.get("data", {}).get("fit", "resize")  # as the training images were
     resolution, channels = output.height, output.channels
     return Yardstick(open_images(data, resolution=resolution, channels=channels, fit=fit, on_event=on_event), network)
+
+
+def _yardstick_of_texts(
+    artifact: Artifact, plan: Plan, data: str | None, extractor: str | None, on_event: OnEvent
+) -> Yardstick:
+    from gantools.data.texts import read_texts
+    from gantools.metrics.text.extractors import DEFAULT, load_text_extractor
+    from gantools.runtime.session import Where
+    from gantools.runtime.tokens import Tokenizer
+    from gantools.verify.gate import Yardstick
+    from gantools.verify.sentence_losses import SentenceYardstick, needs_text_features
+
+    of_features = any(needs_text_features(name) for name in plan.max_loss)
+    network = load_text_extractor(extractor or DEFAULT, Where(threads=plan.threads), on_event) if of_features else None
+    references = read_texts(data, on_event=on_event) if data is not None else ()
+    decode = Tokenizer(artifact.tokenizer()).decode
+    return Yardstick(sentences=SentenceYardstick(decode, references, data or "", network))
 
 
 def _taken(artifact: Artifact) -> tuple[tuple[int | AxisRange, int | AxisRange], int]:

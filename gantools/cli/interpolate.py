@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from gantools.cli.latent_texts import interpolate_texts
 from gantools.cli.options import (
     ArtifactPath,
     Backend,
@@ -29,8 +30,12 @@ def command(
     images: Annotated[
         str | None, typer.Option(help="Image files to walk between, with commas; for artifacts with an encoder.")
     ] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option("--text", help="A text to walk from or to, for artifacts with an encoder; give two or more."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=2, help="Samples on each way, both ends included.")] = 8,
-    out: Out = Path("strip.png"),
+    out: Out = None,
     settings: Settings = None,
     label: Annotated[
         str | None, typer.Option(help="The class of all samples, by name or number; none: the first seed's.")
@@ -42,9 +47,9 @@ def command(
     scale: Scale = 1,
     json: Json = False,
 ) -> None:
-    """Walk through latent space, from seed to seed or from image to image: a row for each way.
+    """Walk through latent space, from seed to seed, image to image or text to text: a row for each way.
 
-    Spherical interpolation of the noise; classes and settings stay.
+    Spherical interpolation of the noise; classes and settings stay, and of texts what is drawn from token to token.
     """
     import numpy as np
 
@@ -52,14 +57,26 @@ def command(
     from gantools.media.grid import save_images
     from gantools.samplers import open_artifact
 
-    if (seeds is None) == (images is None):
-        raise RecipeError("give --seeds or --images, one of the two.", hint="for example --seeds 3,7,11")
-    if images is not None and (settings or label is not None):
-        raise RecipeError("--set and --label go with --seeds, not with --images.", hint="leave them out")
+    if sum(bool(given) for given in (seeds, images, texts)) != 1:
+        raise RecipeError("give --seeds, --images or --text, one of the three.", hint="for example --seeds 3,7,11")
+    if seeds is None and label is not None:
+        raise RecipeError("--label goes with --seeds.", hint="leave it out")
+    if images is not None and settings:
+        raise RecipeError("--set goes with --seeds or --text, not with --images.", hint="leave it out")
     turned = parse_settings(settings)
+    numbers = parse_ints(seeds, "--seeds") if seeds is not None else None
     with open_artifact(artifact, backend=backend, device=device, threads=threads) as generator:
-        if seeds is not None:
-            numbers = parse_ints(seeds, "--seeds")
+        modality = generator.artifact.manifest.modality
+        if images is not None and modality == "text":
+            raise RecipeError(f"'{artifact}' makes texts, and --images is of images.", hint="give --seeds or --text")
+        if texts and modality != "text":
+            raise RecipeError(f"'{artifact}' makes images, and --text is of texts.", hint="give --seeds or --images")
+        if modality == "text":
+            how: dict[str, Any] = {"out": out, "batch": batch, "settings": turned, "label": label, "as_json": json}
+            interpolate_texts(generator, numbers, texts or (), steps, **how)
+            return
+        out = out or Path("strip.png")
+        if numbers is not None:
             samples = generator.interpolate(numbers, steps, batch=batch, settings=turned, label=label)
         else:
             from gantools.data.decode import decode_file
@@ -70,7 +87,7 @@ def command(
             size = manifest.image
             files = [Path(name.strip()) for name in (images or "").split(",")]
             given = [decode_file(file, resolution=size.height, channels=size.channels, fit=fit) for file in files]
-            samples = generator.interpolate_images(np.stack(given), steps, batch=batch)
+            samples = generator.interpolate_between(np.stack(given), steps, batch=batch)
         between = {"gantools.seeds": seeds} if seeds is not None else {"gantools.images": images or ""}
         origin = {**origin_of(generator), **between}
     names = [f"{row:02d}-{step:03d}" for row in range(len(samples)) for step in range(steps)]

@@ -36,16 +36,21 @@ def command(
     ] = None,
     max_loss: Annotated[
         list[str] | None,
-        typer.Option(metavar="METRIC=MOST", help="Quality that may be lost: kid=0.001, levels=0.5; repeatable."),
+        typer.Option(
+            metavar="METRIC=MOST",
+            help="Quality that may be lost: kid=0.001, levels=0.5, of texts bleu-4=0.01; repeatable.",
+        ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="Real images, for metrics that compare with them; of a network that takes images, what it "
+            help="Real images or texts, for metrics that compare with them; of a network that takes images, what it "
             "should make of them."
         ),
     ] = None,
-    extractor: Annotated[str, typer.Option(help="Feature extractor of metrics.")] = "efficientnet-lite0",
+    extractor: Annotated[
+        str | None, typer.Option(help="Feature extractor; none: efficientnet-lite0 of images, ngrams of texts.")
+    ] = None,
     samples: Annotated[int, typer.Option(min=40, help="Pairs of samples a loss is measured on.")] = 2000,
     budget: Annotated[
         str | None,

@@ -19,7 +19,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 Backend = Annotated[str | None, typer.Option(help="A runtime other than the artifact's own.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads for one run.")]
-Out = Annotated[Path, typer.Option(help="A .png for one grid, a .npy for the array, or a folder for one PNG each.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Of images: a .png for one grid, a .npy for the array, or a folder for one PNG each; none: a .png here. "
+        "Of texts: a .jsonl, or a file with one a line; none: standard output."
+    ),
+]
 Scale = Annotated[int, typer.Option(min=1, max=16, help="Enlarge each pixel to a square of this size.")]
 Batch = Annotated[int | None, typer.Option(min=1, help="Samples in one run of the graph.")]
 Settings = Annotated[

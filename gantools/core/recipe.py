@@ -103,11 +103,15 @@ class EvaluateSection(Frozen):
         every: Steps between two scores; 0: none at all.
         samples: Generated images in a score.
         extractor: Name in the table of feature extractors.
+        held_out: Share of the texts that the training does not see; ``nats`` of a token is then of these. A text falls
+            on a side by what it says, so that it always falls on the same one, and its repetitions with it. The
+            vocabulary is that of all texts. Images have no such share.
     """
 
     every: int = Field(default=500, ge=0)
     samples: int = Field(default=1000, ge=100)
     extractor: str = "efficientnet-lite0-96"
+    held_out: float = Field(default=0.0, ge=0, lt=1)
 
 
 class SafetySection(Frozen):

@@ -20,7 +20,7 @@ GROUPS = 20
 
 @dataclass(frozen=True)
 class Metric:
-    """A value of generated rows, which are features or class probabilities, one row for each image.
+    """A value of generated rows, which are features or class probabilities, one row for each image or text.
 
     Attributes:
         statistics: rows (n, d) -> what ``value`` needs of a set; made once for a reference set.
@@ -56,12 +56,12 @@ def checked(features: Features) -> Doubles:
     """
     if features.ndim != 2 or len(features) < 2:
         raise DataError(
-            f"features must be (n, d) with n of 2 or more, got shape {features.shape}.", hint="score more images"
+            f"features must be (n, d) with n of 2 or more, got shape {features.shape}.", hint="score more samples"
         )
     if not np.isfinite(features).all():
         raise DataError(
             f"{np.count_nonzero(~np.isfinite(features).all(1))} of {len(features)} feature rows are not finite.",
-            hint="look at the images: the feature extractor may not suit them",
+            hint="look at the samples: the feature extractor may not suit them",
         )
     return features.astype(np.float64)
 

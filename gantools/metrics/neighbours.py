@@ -62,7 +62,7 @@ class Neighbours:
             DataError: There are no k others.
         """
         if len(self) <= k:
-            raise DataError(f"{len(self)} images have no {k} nearest others each.", hint="score more images")
+            raise DataError(f"{len(self)} samples have no {k} nearest others each.", hint="score more samples")
         return self.nearest.distances[:, k - 1]
 
     def radii_without(self, k: int, group: npt.NDArray[np.int64]) -> Doubles:
@@ -102,7 +102,7 @@ class Neighbours:
         away = np.square(self.features - self.features[row]).sum(1)
         others = np.delete(away, np.append(np.flatnonzero(gone), row))
         if len(others) < k:
-            raise DataError(f"{len(others) + 1} images have no {k} nearest others each.", hint="score more images")
+            raise DataError(f"{len(others) + 1} samples have no {k} nearest others each.", hint="score more samples")
         return float(np.partition(others, k - 1)[k - 1])
 
 

@@ -15,6 +15,7 @@ from gantools.optimize.plan import Plan
 from gantools.runtime.session import Session
 from gantools.samplers import SAMPLERS
 from gantools.verify.gate import SEEDS_FROM, Yardstick, check_budgets, is_of_sets, quality_losses, raise_if_lost
+from gantools.verify.sentence_losses import sentence_losses
 from gantools.verify.trials import Images, trial_inputs
 
 _MADE_UP = 16  # pictures, where an artifact carries none
@@ -82,14 +83,13 @@ class Judge:
 
     def losses(self, session: Session) -> tuple[QualityLoss, ...]:
         """Every loss of the plan's budget, within it or not."""
-        return quality_losses(
-            self._before,
-            _samples(session, self._sampler, self._seeds, self._pictures),
-            self._plan.max_loss,
-            seeds=f"{self._seeds.start}-{self._seeds.stop - 1}",
-            yardstick=self._yardstick,
-            on_event=self._on_event,
-        )
+        after = _samples(session, self._sampler, self._seeds, self._pictures)
+        seeds, budgets = f"{self._seeds.start}-{self._seeds.stop - 1}", self._plan.max_loss
+        if (sentences := self._yardstick.sentences) is not None:
+            one, other = np.asarray(self._before, np.int32), np.asarray(after, np.int32)
+            return sentence_losses(one, other, budgets, seeds=seeds, yardstick=sentences, on_event=self._on_event)
+        yardstick, on_event = self._yardstick, self._on_event
+        return quality_losses(self._before, after, budgets, seeds=seeds, yardstick=yardstick, on_event=on_event)
 
     def hold(self, final: Session, rewritten: Callable[[], Session] | None) -> tuple[QualityLoss, ...]:
         """Measure every loss of a graph, and refuse it where one may be larger than its budget.

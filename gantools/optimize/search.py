@@ -176,8 +176,9 @@ def _made(artifact: Artifact, plan: Plan, folder: Path, on_event: OnEvent, yards
 
 def _is_of(loss: QualityLoss, yardstick: Yardstick) -> bool:
     """Whether a loss was measured with this yardstick."""
-    known = [one.digest for one in (yardstick.references, yardstick.pairs) if one is not None]
-    extractor = yardstick.extractor
+    sentences = yardstick.sentences
+    known = [one.digest for one in (yardstick.references, yardstick.pairs, sentences) if one is not None]
+    extractor = sentences.extractor if sentences is not None else yardstick.extractor
     return loss.data_sha256 in ("", *known) and loss.extractor_sha256 in ("", extractor and extractor.sha256)
 
 

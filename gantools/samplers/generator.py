@@ -17,11 +17,12 @@ from gantools.runtime.session import Session, Where
 from gantools.runtime.tokens import Tokenizer
 from gantools.samplers.choices import Label, chosen_inputs
 from gantools.samplers.interpolation import check_walk, walk, walk_inputs
+from gantools.samplers.sequence import STEPS
 from gantools.samplers.streaming import pieces
 from gantools.samplers.texts import begun_with
 
 Sample = Callable[[Session, Sampler, Sequence[int], int, Mapping[str, npt.NDArray[Any]]], Iterator[npt.NDArray[Any]]]
-_LATENT = "latent"
+_LATENT, _TEMPERATURE = "latent", "temperature"
 
 
 @final
@@ -166,24 +167,27 @@ class Generator:
         inputs = walk_inputs(self.session.spec, self.artifact.manifest.sampler, seeds, steps)
         return self._walked(inputs, steps, batch, settings, label)
 
-    def encode(self, images: npt.NDArray[np.uint8], *, batch: int | None = None) -> npt.NDArray[np.float32]:
-        """The latents that images are made of most likely, for artifacts with an encoder.
+    def encode(
+        self, given: npt.NDArray[np.uint8] | Sequence[str], *, batch: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        """The latents that images or texts are made of most likely, for artifacts with an encoder.
 
         Args:
-            images: (n, height, width, channels) uint8, 0..255, of the artifact's size.
-            batch: Images in one run of the graph; none: as many as the graph allows.
+            given: (n, height, width, channels) uint8, 0..255, of the artifact's size; or n texts.
+            batch: How many in one run of the graph; none: as many as the graph allows.
 
         Returns:
             (n, latent) float32.
 
         Raises:
             ArtifactError: There is no encoder.
-            InputMismatchError: The images do not fit.
+            InputMismatchError: The images do not fit, or a text has more tokens than the model.
         """
         encoder = self.require_encoder()
-        (image,) = encoder.spec.inputs
+        (wanted,) = encoder.spec.inputs
+        rows: Any = self._tokens(given, encoder) if self.artifact.manifest.modality == "text" else given
         size = batch or encoder.spec.largest_batch
-        parts = (encoder.run({image.name: images[first : first + size]}) for first in range(0, len(images) or 1, size))
+        parts = (encoder.run({wanted.name: rows[first : first + size]}) for first in range(0, len(rows) or 1, size))
         return _joined(part[_LATENT] for part in parts)
 
     def require_encoder(self) -> Session:
@@ -196,38 +200,60 @@ class Generator:
         if self._encoder is None:
             graphs = self.artifact.manifest.graphs
             if ENCODER not in graphs:
+                of_text = self.artifact.manifest.modality == "text"
                 raise ArtifactError(
-                    f"'{self.artifact.path}' has no graph '{ENCODER}', which finds the latent of an image; "
-                    f"it holds {', '.join(graphs)}.",
-                    hint="models with an encoder, such as model.name=vae, are exported with one",
+                    f"'{self.artifact.path}' has no graph '{ENCODER}', which finds the latent of "
+                    f"{'a text' if of_text else 'an image'}; it holds {', '.join(graphs)}.",
+                    hint=f"models with an encoder, such as model.name={'text_vae' if of_text else 'vae'}, are exported "
+                    "with one",
                 )
             self._encoder = Session.of(self.artifact, ENCODER, self._where)
         return self._encoder
 
-    def reconstruct(self, images: npt.NDArray[np.uint8], *, batch: int | None = None) -> npt.NDArray[np.uint8]:
-        """What is left of images when they are encoded and decoded again: as ``encode``, and as large as they were."""
-        return self._decoded(self.encode(images, batch=batch), batch)
-
-    def interpolate_images(
-        self, images: npt.NDArray[np.uint8], steps: int, *, batch: int | None = None
-    ) -> npt.NDArray[np.uint8]:
-        """As ``interpolate``, between the latents of images. The ends are their reconstructions.
+    def reconstruct(
+        self,
+        given: npt.NDArray[np.uint8] | Sequence[str],
+        *,
+        batch: int | None = None,
+        settings: Mapping[str, float] | None = None,
+    ) -> Any:
+        """What is left of images or texts when they are encoded and decoded again.
 
         Args:
-            images: As in ``encode``, two or more.
-            steps: Samples on each way, both ends included; two or more.
+            given: As in ``encode``.
             batch: As in ``encode``.
+            settings: As in ``sample``. Texts have the likeliest tokens, temperature 0, unless it is set.
 
         Returns:
-            (len(images) - 1, steps, height, width, channels) uint8, 0..255.
+            As ``sample``: images as large as they were, or a list of str.
+        """
+        return self._decoded(self.encode(given, batch=batch), batch, settings)
+
+    def interpolate_between(
+        self,
+        given: npt.NDArray[np.uint8] | Sequence[str],
+        steps: int,
+        *,
+        batch: int | None = None,
+        settings: Mapping[str, float] | None = None,
+    ) -> Any:
+        """As ``interpolate``, between the latents of images or of texts. The ends are their reconstructions.
+
+        Args:
+            given: As in ``encode``, two or more.
+            steps: Samples on each way, both ends included; two or more.
+            batch: As in ``encode``.
+            settings: As in ``reconstruct``.
+
+        Returns:
+            As ``interpolate``, a row for each way.
 
         Raises:
             ArtifactError: There is no encoder.
-            InputMismatchError: The images do not fit, or there are too few of them or of steps.
+            InputMismatchError: As in ``encode``, or there are too few of them or of steps.
         """
-        check_walk(len(images), steps)
-        rows: npt.NDArray[np.uint8] = _rows(self._decoded(walk(self.encode(images, batch=batch), steps), batch), steps)
-        return rows
+        check_walk(len(given), steps)
+        return _rows(self._decoded(walk(self.encode(given, batch=batch), steps), batch, settings), steps)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -257,10 +283,17 @@ class Generator:
         chosen = chosen_inputs(self.artifact.manifest, count, settings or {}, label)
         return _rows(self.sample(range(count), batch=batch, inputs={**inputs, **chosen}), steps)
 
-    def _decoded(self, latents: npt.NDArray[np.float32], batch: int | None) -> npt.NDArray[Any]:
+    def _decoded(
+        self, latents: npt.NDArray[np.float32], batch: int | None, settings: Mapping[str, float] | None
+    ) -> Any:
         """What the generator makes of latents; whatever else it takes is that of one seed."""
-        samples: npt.NDArray[Any] = self.sample([0] * len(latents), batch=batch, inputs={_LATENT: latents})
-        return samples
+        usual = {_TEMPERATURE: 0.0} if self.artifact.manifest.modality == "text" else {}
+        turned = {**usual, **(settings or {})}
+        return self.sample([0] * len(latents), batch=batch, inputs={_LATENT: latents}, settings=turned)
+
+    def _tokens(self, texts: Any, encoder: Session) -> npt.NDArray[np.int32]:
+        """Texts as tokens (n, steps) int32, as many steps as the encoder takes; none may be longer."""
+        return self.tokenizer.encode(texts, encoder.spec.axes[STEPS].max, too_long="refuse")
 
     def __enter__(self) -> Self:
         return self

@@ -79,10 +79,15 @@ def walk_inputs(spec: GraphSpec, sampler: Sampler, seeds: Sequence[int], steps: 
         ((len(seeds) - 1) * steps, ...) for every input that a seed says something of.
 
     Raises:
-        InputMismatchError: There are too few seeds or steps, or a seed is out of range.
+        InputMismatchError: There are too few seeds or steps, a seed is out of range, or nothing is normal noise.
     """
     check_walk(len(seeds), steps)
     check_seeds(seeds)
+    if not any(source.distribution == "normal" for source in sampler.noise.values()):
+        raise InputMismatchError(
+            f"there is no latent to walk through: all that seeds say of a sample is {', '.join(sampler.noise)}.",
+            hint="models with a latent, such as text_vae, can be walked through",
+        )
     count = (len(seeds) - 1) * steps
     found: Arrays = {}
     for name, array in inputs_of(spec.inputs, sampler, seeds, spec.sizes("max")).items():

@@ -13,6 +13,7 @@ from gantools.core.errors import DataError
 from gantools.core.events import Note, OnEvent, ignore
 from gantools.core.recipe import Recipe
 from gantools.data import ImageSet
+from gantools.data.texts import TextSet
 from gantools.train.checkpoint import Checkpoint, load_checkpoint, remove_leftovers
 from gantools.train.choices import as_begun, with_compile, with_precision
 from gantools.train.course import Course
@@ -21,7 +22,7 @@ from gantools.train.interrupt import StopRequest
 from gantools.train.learner import Learner
 from gantools.train.memory import kept_memory
 from gantools.train.processes import agreed, noticing_lost_processes, start_fabric
-from gantools.train.reals import Reals, open_reals
+from gantools.train.reals import Reals, Sides, open_reals
 from gantools.train.record import Recorder
 from gantools.train.run import Beginning, check_run, remove_undone, write_recipe
 from gantools.train.story import Story
@@ -39,17 +40,17 @@ def fit(
     recipe = with_precision(as_begun(recipe, out) if resume else recipe, fabric, on_event)
     learner = Learner(recipe, fabric)
 
-    def look() -> tuple[Beginning, Reals]:
+    def look() -> tuple[Beginning, Sides]:
         beginning = check_run(out, recipe, resume=resume)
         if not beginning.checkpoint:
             learner.start_from()
         reals = open_reals(recipe, learner.model, on_event)
-        _check_reals(beginning, reals, recipe)
+        _check_reals(beginning, reals.learned, recipe)
         return beginning, reals
 
     beginning, reals = agreed(fabric, look, in_turn=True)
     draws = Draws(
-        reals,
+        reals.learned,
         learner.model,
         batch=recipe.train.batch,
         mirror=recipe.data.mirror,
@@ -70,6 +71,8 @@ def fit(
         story.begin(out, fabric, beginning.step, beginning.memory.attempt)
         if learner.origin and not beginning.checkpoint:
             story.start_from(learner.origin)
+        if reals.held_out is not None and isinstance(reals.learned, TextSet):
+            story.hold_out(reals.held_out.lines, len(reals.learned.lines), beginning.step)
         return Recorder(out, recipe, beginning, learner, reals, fabric.device, story, on_event)
 
     with StopRequest() as stop, noticing_lost_processes(out), kept_memory(), ExitStack() as stack:

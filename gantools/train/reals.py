@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gantools.core.errors import DataError
+from typing import NamedTuple
+
+from gantools.core.errors import DataError, RecipeError
 from gantools.core.events import OnEvent
 from gantools.core.recipe import Recipe
 from gantools.data import ImageSet, note_duplicates, open_images
@@ -13,24 +15,38 @@ from gantools.runtime.tokens import Tokenizer
 Reals = ImageSet | TextSet
 
 
-def open_reals(recipe: Recipe, model: Model, on_event: OnEvent) -> Reals:
+class Sides(NamedTuple):
+    """What is learned from, and the texts that are not."""
+
+    learned: Reals
+    held_out: TextSet | None = None
+
+
+def open_reals(recipe: Recipe, model: Model, on_event: OnEvent) -> Sides:
     """Open what the recipe names, in the size that the model makes.
 
     Args:
-        recipe: Its section ``data``.
+        recipe: Its section ``data``, and what ``evaluate`` holds out.
         model: What it makes.
         on_event: Who watches.
 
     Raises:
-        DataError: It cannot be used, or has other classes than the model.
+        DataError: It cannot be used, has other classes than the model, or too few texts to hold a share out.
+        RecipeError: Images are to be held out.
     """
+    share = recipe.evaluate.held_out
+    if share and model.modality != "text":
+        raise RecipeError(
+            f"evaluate.held_out is a share of texts, and '{recipe.model.name}' makes images.",
+            hint="leave it out; images that a training shall not see belong in a folder of their own",
+        )
     reals = _texts(recipe, model, on_event) if model.modality == "text" else _images(recipe, model, on_event)
     if model.classes and len(reals.classes) != model.classes:
         raise DataError(
             f"'{reals.name}' has {len(reals.classes)} classes, the model is built for {model.classes}.",
             hint=f"set model.classes={len(reals.classes)}",
         )
-    return reals
+    return Sides(*reals.split(share)) if share and isinstance(reals, TextSet) else Sides(reals)
 
 
 def _images(recipe: Recipe, model: Model, on_event: OnEvent) -> ImageSet:

@@ -28,7 +28,7 @@ from gantools.train.guard import means
 from gantools.train.learner import Learner
 from gantools.train.log import Log
 from gantools.train.quality import Scorer, sample
-from gantools.train.reals import Reals
+from gantools.train.reals import Sides
 from gantools.train.report import write_report
 from gantools.train.run import Beginning, Rollback, go_back
 from gantools.train.story import Story
@@ -47,7 +47,7 @@ class Recorder:
         recipe: Says when what is due.
         beginning: Where the training goes on.
         learner: What is recorded.
-        reals: What it is scored against.
+        reals: What it is scored against, and what was held out.
         device: Where the learner is.
         story: Where events go.
         on_event: Who watches.
@@ -59,14 +59,14 @@ class Recorder:
         recipe: Recipe,
         beginning: Beginning,
         learner: Learner,
-        reals: Reals,
+        reals: Sides,
         device: torch.device,
         story: Story,
         on_event: OnEvent,
     ) -> None:
         self._run, self._recipe, self._learner, self._story = run, recipe, learner, story
-        self._reals, self._device = reals, device
-        self._tokenizer = Tokenizer(reals.tokenizer) if isinstance(reals, TextSet) else None
+        self._reals, self._device = reals.learned, device
+        self._tokenizer = Tokenizer(reals.learned.tokenizer) if isinstance(reals.learned, TextSet) else None
         self._scorer = _scorer(reals, recipe.evaluate, on_event)
         self._watch = Watch(recipe.safety, beginning.memory)
         attempt = beginning.memory.attempt
@@ -192,12 +192,12 @@ def is_due(step: int, recipe: Recipe) -> bool:
     return step == recipe.train.steps or any(_due(step, steps) for steps in every)
 
 
-def _scorer(reals: Reals, evaluate: EvaluateSection, on_event: OnEvent) -> Scorer | TextScorer | None:
+def _scorer(reals: Sides, evaluate: EvaluateSection, on_event: OnEvent) -> Scorer | TextScorer | None:
     if not evaluate.every:
         return None
-    if isinstance(reals, TextSet):
-        return TextScorer(reals, evaluate.samples, evaluate.extractor, on_event)
-    return Scorer(reals, evaluate.samples, evaluate.extractor, on_event)
+    if isinstance(reals.learned, TextSet):
+        return TextScorer(reals.learned, evaluate.samples, evaluate.extractor, on_event, held_out=reals.held_out)
+    return Scorer(reals.learned, evaluate.samples, evaluate.extractor, on_event)
 
 
 def _due(step: int, every: int) -> bool:

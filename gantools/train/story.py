@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from gantools.core.events import Note, OnEvent
 from gantools.core.optional import installed_versions
 from gantools.train.checkpoint import Origin
 
-EVENTS, ENVIRONMENT = "events.jsonl", "environment.json"
+EVENTS, ENVIRONMENT, HELD_OUT = "events.jsonl", "environment.json", "held_out.txt"
 _LIBRARIES = ("gantools", "torch", "lightning-fabric", "numpy", "onnxruntime", "pillow", "safetensors")
 
 Kind = Literal["begin", "resume", "choice", "saved", "warning", "roll-back", "stop", "end"]
@@ -76,6 +77,17 @@ class Story:
         """Write down which nets are those of another training."""
         text = f"{', '.join(origin.nets)} from '{origin.source}', step {origin.step}, digest {origin.digest[:12]}"
         self.tell("begin", 0, f"the training begins with {text}", origin=origin.model_dump(mode="json"))
+
+    def hold_out(self, texts: Sequence[str], learned: int, step: int) -> None:
+        """Write down which texts are not learned from: how many, and themselves, a line each, in ``held_out.txt``."""
+        path = self._path.with_name(HELD_OUT)
+        if not path.exists():
+            write_atomic(path, "".join(f"{text}\n" for text in texts).encode())
+        share = len(texts) / (len(texts) + learned)
+        text = (
+            f"{len(texts)} of {len(texts) + learned} texts ({share:.1%}) are held out, in {HELD_OUT}: nats is of them"
+        )
+        self.tell("choice", step, text)
 
 
 def _environment(fabric: Fabric) -> dict[str, Any]:

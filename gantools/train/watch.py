@@ -154,7 +154,7 @@ class Watch:
         """What is wrong with a score that is not the best, and what to do about it."""
         for name, value in (("variance", score.variance), ("effective rank", score.rank)):
             if value < self._section.min_diversity:
-                return f"the samples' features have {value:.0%} of the real images' {name}", _VARIED
+                return f"the samples' features have {value:.0%} of the real ones' {name}", _VARIED
         apart = score.low > best.high
         compared = f"KID is {score.kid:.4f}, and was {best.kid:.4f} at step {best.step}"
         if apart and self.memory.saturated >= _SATURATED:
@@ -188,7 +188,7 @@ class Watch:
         self._remember(saturated=saturated)
         if saturated != _SATURATED:  # told once
             return []
-        share = f"{means[ACCURACY]:.1%} of all images right"
+        share = f"{means[ACCURACY]:.1%} of all samples right"
         return [Finding(f"the discriminator has told {share} for {_SATURATED * WINDOW} steps at step {done}", _WEAKER)]
 
     def _remember(self, **changes: object) -> None:

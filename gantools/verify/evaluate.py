@@ -2,7 +2,7 @@
 
 Every value is a ``MetricCard``: it carries its interval, how many images it was made of, the free choices of metric and
 extractor, and the digests of extractor and reference data. ``compare_cards`` subtracts two of them only where that
-means something.
+means something; it takes those of texts (``gantools.metrics.text.card``) too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gantools.metrics.features import DEFAULT, Extractor, Images, Rows, load_ext
 from gantools.metrics.interval import CONFIDENCE, interval, split
 from gantools.metrics.metric import Metric
 from gantools.metrics.reference import LIMIT, References, reference_rows
+from gantools.metrics.text import metric_of
 
 DEFAULT_METRICS = ("kid", "fid")
 HALF, OTHERS = "half of the references", "other real images"
@@ -100,12 +101,12 @@ def compare_cards(a: MetricCard, b: MetricCard) -> float:
     """How much larger ``b``'s value is than ``a``'s. Whether larger is better, the metric knows.
 
     Raises:
-        QualityError: The cards differ in metric, protocol, extractor or reference data, or in a number of images on
+        QualityError: The cards differ in metric, protocol, extractor or reference data, or in a number of samples on
             which the expected value of the metric depends. All differences are named.
     """
-    metric = METRICS.load(a.name.removesuffix(f"-{a.extractor}"))
-    fields = ["name", "protocol", "extractor_sha256", "preparation", *metric.biased_by]
-    if metric.against_references:
+    against_data, biased_by = _depends_on(a)
+    fields = ["name", "protocol", "extractor_sha256", "preparation", *biased_by]
+    if against_data:
         fields.append("data_sha256")
     unlike = [
         f"{field} {_short(getattr(a, field))} and {_short(getattr(b, field))}"
@@ -118,6 +119,15 @@ def compare_cards(a: MetricCard, b: MetricCard) -> float:
             hint="score both with the same metric, extractor, reference data and number of samples",
         )
     return b.value - a.value
+
+
+def _depends_on(card: MetricCard) -> tuple[bool, tuple[str, ...]]:
+    """Whether a card's value is against data, and which counts its expected value depends on."""
+    if not card.extractor:  # a figure of words
+        figure = metric_of(card.name)
+        return figure.against != "nothing", figure.biased_by
+    metric = METRICS.load(card.name.removesuffix(f"-{card.extractor}"))
+    return metric.against_references, metric.biased_by
 
 
 def _cards(

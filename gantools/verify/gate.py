@@ -27,6 +27,7 @@ from gantools.metrics.interval import CONFIDENCE, interval, split
 from gantools.metrics.metric import GROUPS, Groups, Metric, means_without
 from gantools.metrics.pairs import PAIR_METRICS, PairMetric, Pairs, Pictures
 from gantools.metrics.reference import LIMIT, References, reference_rows
+from gantools.verify.sentence_losses import SentenceYardstick, check_sentence_budgets
 
 SEEDS_FROM = 2_000_000
 """Neither parity nor people use these seeds."""
@@ -42,11 +43,13 @@ class Yardstick:
         extractor: Whose features sets are compared by; none: only metrics of pairs.
         pairs: Images and what should be made of each, for graphs that make images of images; none: their samples are
             compared with those of the source alone.
+        sentences: For generators of texts, in the place of all others; none: it makes images.
     """
 
     references: References | None = None
     extractor: Extractor | None = None
     pairs: Pairs | None = None
+    sentences: SentenceYardstick | None = None
 
 
 def needs_features(name: str) -> bool:
@@ -76,6 +79,9 @@ def check_budgets(budgets: Mapping[str, float], yardstick: Yardstick) -> None:
         UnknownNameError: No such metric.
         RecipeError: A budget is no number above 0, or a metric needs references or targets.
     """
+    if yardstick.sentences is not None:
+        check_sentence_budgets(budgets, yardstick.sentences)
+        return
     for name, most in budgets.items():
         of_sets = is_of_sets(name)
         if not (math.isfinite(most) and most > 0):

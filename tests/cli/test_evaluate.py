@@ -67,6 +67,15 @@ def test_two_folders_of_images_are_scored_without_an_artifact(folders: tuple[Pat
         (["--images", "made"], 2, "--images and --resolution belong together."),
         (["art", "--resolution", "32"], 2, "--images and --resolution belong together."),
         (["art", "--metrics", "kid,fit"], 2, "no metric is called 'fit'; did you mean 'fid'"),
+        (["art", "--metrics", "self-blue"], 2, "no metric is called 'self-blue'; did you mean 'self-bleu'"),
+        (["art", "--out", "page.pdf"], 2, "--out takes a file that ends in .html, got 'page.pdf'"),
+        (["art", "--temperatures", "0.5,warm"], 2, "--temperatures takes numbers such as 0.5,0.7,1, got '0.5,warm'"),
+        (
+            ["--images", "made", "--resolution", "32", "--baseline", "art", "--out", "page.html"],
+            2,
+            "--out, --baseline is for texts, and these are images.",
+        ),
+        (["--images", "made", "--resolution", "32", "--metrics", "bleu"], 2, "no metric is called 'bleu'"),
         (["--images", "made", "--resolution", "32"], 1, "the image source 'none' does not exist"),
     ],
 )

@@ -61,10 +61,12 @@ def test_a_class_and_settings_stay_on_the_way(conditional: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "give --seeds or --images, one of the two"),
-        (["--seeds", "1,2", "--images", "a.png"], 2, "give --seeds or --images, one of the two"),
+        ([], 2, "give --seeds, --images or --text, one of the three"),
+        (["--seeds", "1,2", "--images", "a.png"], 2, "give --seeds, --images or --text, one of the three"),
         (["--seeds", "3"], 1, "a walk goes from one point to another, got 1"),
-        (["--images", "a.png,b.png", "--label", "0"], 2, "--set and --label go with --seeds"),
+        (["--images", "a.png,b.png", "--label", "0"], 2, "--label goes with --seeds"),
+        (["--images", "a.png,b.png", "--set", "a=1"], 2, "--set goes with --seeds or --text, not with --images"),
+        (["--text", "a", "--text", "b"], 2, "makes images, and --text is of texts"),
         (["--images", "none.png,none.png"], 1, "'none.png' does not exist"),
         (["--images", "text.png,text.png"], 1, "'text.png' is not an image that can be read"),
         (["--images", "one.png"], 1, "a walk goes from one point to another, got 1"),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from gantools.cli.app import app
 from gantools.core.artifact import Artifact, load_artifact
-from gantools.core.errors import ArtifactError, DataError, InputMismatchError
+from gantools.core.errors import ArtifactError, DataError, InputMismatchError, RecipeError, UnknownNameError
 from gantools.core.recipe import Recipe, resolve_recipe
 from gantools.export.onnx import export
 from gantools.optimize.optimize import optimize
@@ -71,6 +71,13 @@ def test_a_training_learns_keeps_samples_and_goes_on_bit_for_bit(run: Path, sour
     train(recipe(source), tmp_path / "run", resume=True, accelerator="cpu")
     one, other = (load_checkpoint(folder, "last") for folder in (run, tmp_path / "run"))
     assert one.digest == other.digest
+
+
+def test_without_a_share_all_texts_are_learned_from(run: Path) -> None:
+    quality = load_checkpoint(run).quality
+    assert quality is not None
+    assert quality["nats_of"] == "texts that are learned from"
+    assert not (run / "held_out.txt").exists()
 
 
 def test_a_vocabulary_that_does_not_fit_is_refused_with_the_one_that_does(source: Path, tmp_path: Path) -> None:
@@ -153,6 +160,52 @@ def test_the_command_line_prints_streams_and_writes(artifact: Artifact, source: 
     assert f"text of at most {STEPS} tokens, {VOCABULARY} different ones" in inspected.stdout
 
 
+def test_the_page_of_a_generator_of_texts_has_its_curve_and_its_baselines(artifact: Artifact, tmp_path: Path) -> None:
+    """Training sentences are scored themselves: whole ones are copied, and the page says which."""
+    (tmp_path / "real.txt").write_text("".join(f"{line}\n" for line in SENTENCES * 3))
+    page = tmp_path / "page.html"
+    line = ["evaluate", str(artifact.path), "--data", str(tmp_path / "real.txt"), "--samples", "100"]
+    rest = ["--training", str(tmp_path / "real.txt"), "--baseline", str(artifact.path / "generator.onnx")]
+    done = CliRunner().invoke(app, [*line, *rest, "--temperatures", "0.5,1.5", "--out", str(page), "--json"])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    curves = document["curve"]["curves"]
+    assert [[point["temperature"] for point in curve["points"]] for curve in curves] == [[0.5, 1.0, 1.5]] * 2
+    assert curves[0]["points"] == curves[1]["points"], "one generator in two files"
+    values = [{card["name"]: card["value"] for card in point["cards"]} for point in curves[0]["points"]]
+    assert values[0]["self-bleu-4"] > values[2]["self-bleu-4"]
+    assert values[0]["bleu-4"] > values[2]["bleu-4"]
+    content = page.read_text()
+    with open_artifact(artifact.path) as writer:
+        assert all(f">{text}</span>" in content for text in writer.sample(range(36)))
+    for text in ("baseline, ", "real sentences", "the whole sentence", "BLEU-5 over self-BLEU-5", "How long sentences"):
+        assert text in content
+    itself = CliRunner().invoke(app, [*line, "--baseline", str(artifact.path), "--metrics", "empty"])
+    assert isinstance(itself.exception, RecipeError)
+    assert "is its own baseline" in str(itself.exception)
+    table = CliRunner().invoke(app, [*line, "--temperatures", "0.5", "--metrics", "bleu-4,kid", "--references", "120"])
+    assert table.exit_code == 0, table.output
+    assert "Over temperatures, 60 sentences against 60" in table.stdout
+    assert "distinct-1" not in table.stdout
+
+
+def test_a_budget_of_texts_is_held_and_kept_in_the_artifact(artifact: Artifact, source: Path, tmp_path: Path) -> None:
+    line = ["optimize", str(artifact.path), "--target", "openvino", "--data", str(source), "--samples", "100"]
+    budgets = ["--max-loss", "bleu-4=0.05", "--max-loss", "distinct-2=0.05", "--max-loss", "kid=0.05"]
+    done = CliRunner().invoke(app, [*line, *budgets, "--out", str(tmp_path / "made"), "--json"])
+    assert done.exit_code == 0, done.output
+    losses = load_artifact(tmp_path / "made").manifest.steps[-1].losses
+    assert [(loss.metric, loss.samples, loss.extractor) for loss in losses] == [
+        ("bleu-4", 100, ""),
+        ("distinct-2", 100, ""),
+        ("kid", 100, "ngrams"),
+    ]
+    assert all(loss.loss == 0.0 and loss.source == loss.final for loss in losses)
+    assert "bleu-4 lost 0 (0 to 0) over 100 pairs, allowed 0.05" in done.stderr
+    refused = CliRunner().invoke(app, [*line, "--max-loss", "levels=1", "--out", str(tmp_path / "refused")])
+    assert isinstance(refused.exception, UnknownNameError)
+
+
 OTHERS: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"name": "text_vae", "latent": 3, "embedding": 6, "hidden": 12}},
     "conditional, policy gradient": {
@@ -197,6 +250,31 @@ def test_every_kind_of_training_ends_in_texts(what: str, tmp_path: Path) -> None
             walks = writer.interpolate([0, 1], 3)
             assert [len(walk) for walk in walks] == [3]
             assert walks[0][0] == texts[0]
+            assert writer.encode(SENTENCES[:5]).shape == (5, 3)
+            with pytest.raises(InputMismatchError, match="text 1 has 10 tokens, and there is room for 9 and an end"):
+                writer.encode(["a man", "a " * 10])
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "says"),
+    [
+        (["interpolate", "ART", "--seeds", "1,2"], InputMismatchError, "there is no latent to walk through"),
+        (
+            ["interpolate", "ART", "--text", "a", "--text", "b"],
+            ArtifactError,
+            "which finds the latent of a text; it holds",
+        ),
+        (["interpolate", "ART", "--images", "a.png"], RecipeError, "makes texts, and --images is of images"),
+        (["reconstruct", "ART", "none.txt"], ArtifactError, "which finds the latent of a text; it holds"),
+    ],
+)
+def test_what_has_no_latent_or_encoder_says_so(
+    artifact: Artifact, line: list[str], error: type[Exception], says: str
+) -> None:
+    given = [str(artifact.path) if part == "ART" else part for part in line]
+    done = CliRunner().invoke(app, given)
+    assert isinstance(done.exception, error)
+    assert says in str(done.exception)
 
 
 def test_what_is_for_texts_is_refused_of_images_and_the_other_way_round(artifact: Artifact, tmp_path: Path) -> None:

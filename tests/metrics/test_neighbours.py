@@ -88,9 +88,9 @@ def test_equal_rows_are_at_no_distance_however_far_they_lie_from_zero() -> None:
 
 
 def test_too_few_images_for_k_neighbours_are_refused() -> None:
-    with pytest.raises(DataError, match="5 images have no 5 nearest others each"):
+    with pytest.raises(DataError, match="5 samples have no 5 nearest others each"):
         value(METRICS.load("coverage"), drawn(0, 50), drawn(1, 5))
-    with pytest.raises(DataError, match="3 images have no 3 nearest others each"):
+    with pytest.raises(DataError, match="3 samples have no 3 nearest others each"):
         Neighbours(drawn(0, 6)).radii_without(3, np.arange(3))
 
 

@@ -90,7 +90,7 @@ def test_images_are_encoded_in_any_batch_and_come_back(tmp_path: Path) -> None:
         np.testing.assert_array_equal(codes, (images.reshape(11, 16).astype(np.float32) - 128) / 64)
         np.testing.assert_array_equal(generator.encode(images, batch=3), codes)
         np.testing.assert_array_equal(generator.reconstruct(images), images)
-        ways = generator.interpolate_images(images[:3], 4)
+        ways = generator.interpolate_between(images[:3], 4)
     assert ways.shape == (2, 4, 4, 4, 1)
     np.testing.assert_array_equal(ways[:, 0], images[:2])
     np.testing.assert_array_equal(ways[:, -1], images[1:3])
@@ -116,7 +116,7 @@ def test_an_artifact_without_an_encoder_says_so(tmp_path: Path) -> None:
         assert caught.value.hint is not None
         assert "model.name=vae" in caught.value.hint
         with pytest.raises(ArtifactError, match="has no graph 'encoder'"):
-            generator.interpolate_images(pictures(2), 3)
+            generator.interpolate_between(pictures(2), 3)
 
 
 def test_walks_without_a_way_and_images_that_do_not_fit_are_refused(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_walks_without_a_way_and_images_that_do_not_fit_are_refused(tmp_path: Pa
         with pytest.raises(InputMismatchError, match="a walk goes from one point to another, got 1"):
             generator.interpolate([3], 5)
         with pytest.raises(InputMismatchError, match="a walk goes from one point to another, got 1"):
-            generator.interpolate_images(pictures(1), 5)
+            generator.interpolate_between(pictures(1), 5)
         with pytest.raises(InputMismatchError, match="two steps or more, its ends included, got 1"):
             generator.interpolate([3, 4], 1)
         with pytest.raises(InputMismatchError, match="got -1"):

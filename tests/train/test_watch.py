@@ -70,7 +70,7 @@ def test_a_discriminator_that_is_always_right_is_told_once() -> None:
     told = [(number + 1, findings[0]) for number, findings in enumerate(found) if findings]
     assert len(told) == 1
     assert told[0][0] * WINDOW == 500
-    assert "100.0% of all images right for 500 steps at step 500" in told[0][1].text
+    assert "100.0% of all samples right for 500 steps at step 500" in told[0][1].text
     assert not told[0][1].fatal
     assert windows(watch(max_accuracy=1), [{"D.accuracy": 1.0}] * 40) == [[]] * 40
 
@@ -98,11 +98,11 @@ def test_a_better_score_is_never_bad() -> None:
     assert judge.score(score(200, 0.4, variance=0.01, rank=0.01)) == []
     (collapsed,) = judge.score(score(300, 0.41, variance=0.9, rank=0.1))
     assert collapsed.fatal
-    assert "10% of the real images' effective rank" in collapsed.text
+    assert "10% of the real ones' effective rank" in collapsed.text
 
 
 @pytest.mark.parametrize(
-    ("variance", "rank", "named"), [(0.1, 1.0, "10% of the real images' variance"), (1.0, 0.2, "20%")]
+    ("variance", "rank", "named"), [(0.1, 1.0, "10% of the real ones' variance"), (1.0, 0.2, "20%")]
 )
 def test_samples_without_variety_are_a_collapse(variance: float, rank: float, named: str) -> None:
     judge = watch(patience=1)

@@ -6,7 +6,9 @@ from gantools.core.events import Event, Progress
 from gantools.core.proof import MetricCard
 from gantools.metrics import METRICS
 from gantools.metrics.features import load_extractor
+from gantools.metrics.text.card import text_cards
 from gantools.verify.evaluate import compare_cards, evaluate, floor_cards
+from tests.metrics.text.by_definition import written
 from tests.verify.conftest import Images, Real
 
 EXTRACTOR = "digits-cnn"
@@ -129,6 +131,23 @@ def test_scores_without_references_are_compared_whatever_data_was_there(real: Re
     assert compare_cards(card, card.model_copy(update={"data_sha256": "a" * 64, "references": 7})) == 0.0
     with pytest.raises(QualityError, match="differ in samples 300 and 400"):
         compare_cards(card, card.model_copy(update={"samples": 400}))
+
+
+def test_cards_of_texts_are_compared_as_those_of_images() -> None:
+    lines = [" ".join(sentence) for sentence in written(0, 200, words=40)]
+    one, other = (
+        {card.name: card for card in text_cards(lines[first : first + 50], lines[100:], seeds="")} for first in (0, 50)
+    )
+    assert len(one) == 23
+    for name in one:
+        assert compare_cards(one[name], other[name]) == other[name].value - one[name].value
+    with pytest.raises(QualityError, match="differ in name 'bleu-4' and 'self-bleu-4'"):
+        compare_cards(one["bleu-4"], one["self-bleu-4"])
+    elsewhere = {"data_sha256": "a" * 64, "samples": 60}
+    with pytest.raises(QualityError, match=r"differ in data_sha256 \w{12} and aaaaaaaaaaaa\.$"):
+        compare_cards(one["bleu-4"], one["bleu-4"].model_copy(update=elsewhere))
+    with pytest.raises(QualityError, match=r"differ in samples 50 and 60\.$"):
+        compare_cards(one["self-bleu-4"], one["self-bleu-4"].model_copy(update=elsewhere))
 
 
 def test_images_of_another_size_than_the_references_are_refused(real: Real) -> None:

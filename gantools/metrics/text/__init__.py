@@ -25,6 +25,12 @@ TEXT_METRICS: Table[TextMetric] = Table(
 )
 
 
+def figures_of() -> dict[str, tuple[str, ...]]:
+    """What each name stands for: a metric for all of its figures, and a figure for itself."""
+    rows = {name: TEXT_METRICS.load(name).names for name in TEXT_METRICS}
+    return rows | {figure: (figure,) for names in rows.values() for figure in names}
+
+
 def metric_of(figure: str) -> TextMetric:
     """The metric that gives a figure: of ``"bleu-4"`` the row ``bleu``.
 

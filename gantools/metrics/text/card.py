@@ -12,7 +12,7 @@ nothing goes wrong, is everything all right?", 1983) says instead that at most 3
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +20,12 @@ import numpy as np
 from gantools.core.errors import DataError
 from gantools.core.events import OnEvent, Progress, ignore
 from gantools.core.proof import MetricCard
+from gantools.core.registry import unknown_name
 from gantools.metrics import METRICS
 from gantools.metrics.interval import CONFIDENCE, interval, split
 from gantools.metrics.metric import GROUPS, Doubles, Metric
 from gantools.metrics.reference import LIMIT, chosen
-from gantools.metrics.text import TEXT_METRICS
+from gantools.metrics.text import TEXT_METRICS, figures_of, metric_of
 from gantools.metrics.text.extractors import DEFAULT, TextExtractor, load_text_extractor
 from gantools.metrics.text.metric import Texts
 from gantools.metrics.text.splitters import split_lines
@@ -59,7 +60,7 @@ def text_cards(
     splitter: str = "whitespace",
     unknown: str = "<unk>",
     extractors: Sequence[str | TextExtractor] = (DEFAULT,),
-    feature_metrics: Sequence[str] = FEATURE_METRICS,
+    metrics: Sequence[str] | None = None,
     on_event: OnEvent = ignore,
 ) -> tuple[MetricCard, ...]:
     """Score generated sentences.
@@ -74,8 +75,9 @@ def text_cards(
         splitter: Name in the table of splitters; all three sets are split by it.
         unknown: The word that stands for words that the generator does not know.
         extractors: Names in the table of text feature extractors, or opened ones.
-        feature_metrics: Names in the table of metrics, of those that need no class probabilities. They look at 10,000
-            references at most, always the same ones.
+        metrics: Names in the table of metrics of words, of single figures of those, or in the table of metrics of
+            features, of those that need no class probabilities; these look at 10,000 references at most, always the
+            same ones. None: all, but authenticity, and those of copies only where there are training sentences.
         on_event: Who watches.
 
     Returns:
@@ -83,12 +85,14 @@ def text_cards(
         features, in the order given. Names are such as ``"bleu-4"`` and ``"kid-ngrams"``.
 
     Raises:
-        DataError: Too few samples, or no references.
+        DataError: Too few samples, no references, or no training sentences for a metric that was named.
         UnknownNameError: No such splitter, metric or extractor.
         MissingDependencyError: An extractor is not installed.
     """
-    metrics = {name: METRICS.load(name) for name in feature_metrics}
-    _check_kinds(metrics)
+    named = (*TEXT_METRICS, *FEATURE_METRICS) if metrics is None else metrics
+    figures, of_features = chosen_metrics(named)
+    if metrics is not None:
+        _check_training(figures, training)
     groups = split(len(samples), GROUPS)
     words, real_words, known_words = (split_lines(lines, splitter) for lines in (samples, references, training or ()))
     texts = Texts(words, real_words, known_words, unknown)
@@ -101,9 +105,11 @@ def text_cards(
     for done, name in enumerate(TEXT_METRICS):
         on_event(Progress("score", done, len(TEXT_METRICS), "metrics"))
         metric = TEXT_METRICS.load(name)
-        if metric.against == "training" and training is None:
+        if figures.isdisjoint(metric.names) or (metric.against == "training" and training is None):
             continue
         for figure in metric.figures(texts, groups):
+            if figure.name not in figures:
+                continue
             against = real[metric.against]
             protocol = f"{figure.protocol}, words by {splitter}, {_sizes(len(samples), against)}"
             card = _card(
@@ -113,9 +119,9 @@ def text_cards(
     lines, real_lines = ([" ".join(sentence) for sentence in some] for some in (words, real_words))
     for one in extractors:
         extractor = load_text_extractor(one, on_event=on_event) if isinstance(one, str) else one
-        if metrics:
+        if of_features:
             cards += _feature_cards(
-                metrics, extractor, lines, real_lines, real["references"], seeds, splitter, on_event
+                of_features, extractor, lines, real_lines, real["references"], seeds, splitter, on_event
             )
     return tuple(cards)
 
@@ -131,11 +137,32 @@ def digest(sentences: Sequence[str]) -> str:
     return found.hexdigest()
 
 
-def _check_kinds(metrics: Mapping[str, Metric]) -> None:
-    if unfit := [name for name, metric in metrics.items() if metric.rows != "features"]:
+def chosen_metrics(names: Sequence[str]) -> tuple[frozenset[str], dict[str, Metric]]:
+    """Which figures of words and which metrics of features are meant by names of either.
+
+    Raises:
+        UnknownNameError: A name is none of these.
+        DataError: A metric needs class probabilities.
+    """
+    known = figures_of()
+    of_features = {name: METRICS.load(name) for name in METRICS}
+    fit = [name for name, metric in of_features.items() if metric.rows == "features"]
+    for name in names:
+        if name not in known and name not in of_features:
+            raise unknown_name("metric of texts", name, [*known, *fit])
+        if name in of_features and name not in fit:
+            raise DataError(
+                f"metric '{name}' needs class probabilities, and a text feature extractor gives none.",
+                hint=f"known for text: {', '.join(fit)}",
+            )
+    figures = frozenset(figure for name in names for figure in known.get(name, ()))
+    return figures, {name: of_features[name] for name in names if name in of_features}
+
+
+def _check_training(figures: Collection[str], training: Sequence[str] | None) -> None:
+    if training is None and (of_copies := sorted(name for name in figures if metric_of(name).against == "training")):
         raise DataError(
-            f"metric '{unfit[0]}' needs class probabilities, and a text feature extractor gives none.",
-            hint=f"known for text: {', '.join(name for name in METRICS if METRICS.load(name).rows == 'features')}",
+            f"'{of_copies[0]}' tells what is copied, and there are no training sentences.", hint="give --training FILE"
         )
 
 

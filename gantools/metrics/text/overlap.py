@@ -8,12 +8,14 @@ Neither is good or bad by itself: real sentences of a test set say what is usual
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from gantools.metrics.metric import Doubles, Groups, means_without
 from gantools.metrics.text.counts import Ints, longer, numbered, words_left
 from gantools.metrics.text.metric import Figure, TextMetric, Texts, ratio_without
-from gantools.metrics.text.splitters import Sentences
+from gantools.metrics.text.splitters import Sentence, Sentences
 
 N = 4
 
@@ -41,6 +43,32 @@ def longest_copies(samples: Sentences, training: Sentences) -> Ints:
         n += 1
         places, grams = longer(places, grams, tokens, left, n)
     return longest
+
+
+class Copy(NamedTuple):
+    """A sample, its longest run of words that stands in one training sentence, and the first such sentence."""
+
+    sample: Sentence
+    run: Sentence
+    source: Sentence
+
+
+def copies(samples: Sentences, training: Sentences) -> list[Copy]:
+    """Where the longest run of each sample comes from; samples that share no word with the training set are left out.
+
+    Words must hold neither spaces nor line breaks, as those of the splitters do.
+    """
+    known = "\n".join(f" {' '.join(sentence)} " for sentence in training)
+    found = []
+    for sample, length in zip(samples, longest_copies(samples, training).tolist(), strict=True):
+        runs = (sample[first : first + length] for first in range(len(sample) - length + 1)) if length else ()
+        for run in runs:
+            if (place := known.find(f" {' '.join(run)} ")) >= 0:
+                end = known.find("\n", place)
+                line = known[known.rfind("\n", 0, place) + 1 : end if end >= 0 else None]
+                found.append(Copy(sample, run, line.split()))
+                break
+    return found
 
 
 def longest_figures(texts: Texts, groups: Groups) -> list[Figure]:

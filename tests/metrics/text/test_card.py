@@ -51,8 +51,29 @@ def test_all_figures_come_in_one_order() -> None:
 
 
 def test_without_training_data_nothing_is_said_of_copies() -> None:
-    found = text_cards(SAMPLES, REFERENCES, seeds="0-89", feature_metrics=())
-    assert [card.name for card in found] == OF_WORDS
+    found = text_cards(SAMPLES, REFERENCES, seeds="0-89")
+    assert [card.name for card in found] == [*OF_WORDS, *OF_FEATURES]
+
+
+def test_only_what_is_named_is_computed_metrics_figures_and_features_alike() -> None:
+    """A metric of words brings all of its figures, a figure only itself, and none of it moves a value."""
+    found = text_cards(SAMPLES, REFERENCES, TRAINING, seeds="0-89", metrics=("fid", "distinct", "bleu-4", "novelty"))
+    assert [card.name for card in found] == [
+        "bleu-4",
+        "distinct-1",
+        "distinct-2",
+        "distinct-3",
+        "novelty",
+        "fid-ngrams",
+    ]
+    every = {card.name: card for card in text_cards(SAMPLES, REFERENCES, TRAINING, seeds="0-89")}
+    assert all(every[card.name] == card for card in found)
+
+
+def test_a_metric_of_copies_that_was_named_needs_what_was_trained_on() -> None:
+    with pytest.raises(DataError, match="'new-4-grams' tells what is copied, and there are no training") as caught:
+        text_cards(SAMPLES, REFERENCES, seeds="0-89", metrics=("bleu", "new-ngrams"))
+    assert caught.value.hint == "give --training FILE"
 
 
 def test_a_card_says_what_its_value_may_be_compared_with() -> None:
@@ -126,11 +147,15 @@ def test_missing_references_are_refused() -> None:
 
 def test_metrics_of_classes_are_refused() -> None:
     with pytest.raises(DataError, match="metric 'is' needs class probabilities") as caught:
-        text_cards(SAMPLES, REFERENCES, seeds="0-89", feature_metrics=("kid", "is"))
+        text_cards(SAMPLES, REFERENCES, seeds="0-89", metrics=("kid", "is"))
     assert caught.value.hint == ("known for text: fid, kid, precision, recall, density, coverage, authenticity")
 
 
 def test_unknown_names_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match="no metric of texts is called 'blue'; did you mean 'bleu'") as caught:
+        text_cards(SAMPLES, REFERENCES, seeds="0-89", metrics=("kid", "blue"))
+    assert {"bleu", "bleu-4", "self-bleu", "novelty", "kid"} <= set(str(caught.value.hint)[7:].split(", "))
+    assert "is" not in str(caught.value.hint)[7:].split(", ")
     with pytest.raises(UnknownNameError, match="no splitter is called 'tree'"):
         text_cards(SAMPLES, REFERENCES, seeds="0-89", splitter="tree")
     with pytest.raises(UnknownNameError, match="no text feature extractor is called 'bert'"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gantools.metrics.text import TEXT_METRICS
 from gantools.metrics.text.card import text_cards
 from tests.metrics.text.by_definition import written
 
@@ -18,7 +19,7 @@ def test_intervals_hold_the_expected_value_as_often_as_they_say() -> None:
     found: dict[str, list[tuple[float, float, float]]] = {}
     for run in range(RUNS):
         samples = population[run * SAMPLES : (run + 1) * SAMPLES]
-        for card in text_cards(samples, references, training, seeds=str(run), feature_metrics=()):
+        for card in text_cards(samples, references, training, seeds=str(run), metrics=list(TEXT_METRICS)):
             found.setdefault(card.name, []).append((card.value, *card.interval))
     held = {}
     for name, values in found.items():

@@ -2,7 +2,7 @@ import pytest
 
 from gantools.metrics.interval import split
 from gantools.metrics.text.metric import Texts
-from gantools.metrics.text.overlap import longest_copies, longest_figures, new_figures
+from gantools.metrics.text.overlap import Copy, copies, longest_copies, longest_figures, new_figures
 from tests.metrics.text import by_definition
 from tests.metrics.text.by_definition import ngrams, written
 
@@ -27,6 +27,25 @@ def test_a_copied_sentence_of_any_length_is_seen_whole() -> None:
 def test_nothing_is_copied_from_nothing() -> None:
     assert longest_copies([["a", "b"], ["a"]], []).tolist() == [0, 0]
     assert longest_copies([[], []], [["a"]]).tolist() == [0, 0]
+
+
+def test_a_copy_names_its_run_and_the_first_sentence_that_holds_it() -> None:
+    training = [["a", "bc", "d"], ["c", "d", "e"], ["x", "c", "d"], ["c"]]
+    found = copies([["b", "c", "d"], ["q"], [], ["c", "q"], ["a", "bc", "d"]], training)
+    assert found == [
+        Copy(["b", "c", "d"], ["c", "d"], ["c", "d", "e"]),  # words, not letters: "bc d" holds "c d"
+        Copy(["c", "q"], ["c"], ["c", "d", "e"]),
+        Copy(["a", "bc", "d"], ["a", "bc", "d"], ["a", "bc", "d"]),
+    ]
+    assert copies([["a"]], []) == []
+
+
+def test_the_runs_of_copies_are_the_longest() -> None:
+    samples, training = written(0, 60), written(1, 15, longest=14)
+    found = copies(samples, training)
+    assert len(found) > 30
+    assert all(len(one.run) == by_definition.longest_copy(one.sample, training) for one in found)
+    assert all(list(one.source) in training for one in found)
 
 
 def test_the_share_is_the_mean_over_samples() -> None:
