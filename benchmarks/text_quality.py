@@ -41,7 +41,8 @@ _UNITS = {"embedding": 128, "hidden": 256, "dropout": 0.5, "candidates": 1}
 _GENERATOR = {"name": "text_lstm", **_UNITS}
 # Seven passes over the sentences, where held-out likelihood is best.
 _LIKELIHOOD = {"steps": 1200, "learning_rate": 3e-3, "betas": [0.9, 0.999]}
-_GAME = {"learning_rate": 1e-4, "discriminator_learning_rate": 1e-3, "betas": [0.5, 0.999]}
+_BEFORE = {"pretrain_steps": 0, "discriminator_steps": 500}
+_GAME = {"learning_rate": 5e-5, "discriminator_learning_rate": 1e-3, "betas": [0.5, 0.999]}
 
 ROWS: dict[str, dict[str, Any]] = {
     "mle": {
@@ -57,20 +58,20 @@ ROWS: dict[str, dict[str, Any]] = {
     "seqgan": {
         "model": _GENERATOR,
         "discriminator": {"name": "text_cnn"},
-        "objective": {"name": "seqgan", "rollouts": 1, "generator_every": 2, "pretrain_steps": 0},
-        "train": {"steps": 300, **_GAME},
+        "objective": {"name": "seqgan", "rollouts": 1, **_BEFORE},
+        "train": {"steps": 600, **_GAME},
     },
     "scratchgan": {
         "model": _GENERATOR,
         "discriminator": {"name": "text_gru", "every_place": True, "dropout": 0.1},
-        "objective": {"name": "scratchgan", "pretrain_steps": 0},
-        "train": {"steps": 500, **_GAME},
+        "objective": {"name": "scratchgan", **_BEFORE},
+        "train": {"steps": 900, **_GAME},
     },
     "relgan": {
         "model": _GENERATOR,
         "discriminator": {"name": "text_cnn"},
         "objective": {"name": "relgan", "anneal_steps": 250, "pretrain_steps": 0},
-        "train": {"steps": 250, **_GAME, "discriminator_learning_rate": 1e-4},
+        "train": {"steps": 250, **_GAME, "learning_rate": 1e-4, "discriminator_learning_rate": 1e-4},
     },
 }
 

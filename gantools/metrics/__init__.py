@@ -16,6 +16,7 @@ METRICS: Table[Metric] = Table(
         "recall": "gantools.metrics.precision_recall:RECALL",
         "density": "gantools.metrics.density_coverage:DENSITY",
         "coverage": "gantools.metrics.density_coverage:COVERAGE",
+        "mauve": "gantools.metrics.mauve:MAUVE",
         "authenticity": "gantools.metrics.authenticity:AUTHENTICITY",
         "is": "gantools.metrics.inception_score:INCEPTION_SCORE",
     },

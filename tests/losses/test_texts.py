@@ -178,7 +178,9 @@ def test_phases_of_seqgan_come_one_after_another() -> None:
     assert due(70) == due(99) == ["likelihood", "D"]
     assert due(100) == ["D", "G"]
     assert due(101) == ["D"]
-    assert [phase.name for phase in SeqGAN(SeqGANConfig(pretrain_steps=0)).phases] == ["D", "G"]
+    alone = SeqGAN(SeqGANConfig(pretrain_steps=0, discriminator_steps=30))
+    assert [phase.name for phase in alone.phases] == ["D", "G"]
+    assert [[phase.name for phase in alone.phases if phase.is_due(step)] for step in (29, 30)] == [["D"], ["D", "G"]]
 
 
 class Weighs(nn.Module):

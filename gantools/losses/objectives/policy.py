@@ -28,7 +28,8 @@ class PolicyConfig(Frozen):
 
     Attributes:
         pretrain_steps: Steps of maximum likelihood before the game.
-        discriminator_steps: How many of these steps the discriminator learns in too, the last ones.
+        discriminator_steps: Steps in which the discriminator learns before the game: the last of those, and where there
+            are fewer of them, by itself.
         generator_every: Discriminator updates for one of the generator.
         likelihood_weight: Weight of maximum likelihood beside the reward, against forgetting the language.
     """
@@ -49,12 +50,12 @@ class PolicyGradient(Objective, ABC):
     def __init__(self, config: PolicyConfig) -> None:
         self.policy = config
         self.state = {}
-        before = config.pretrain_steps
+        before, alone = config.pretrain_steps, config.discriminator_steps
         pretraining = (Phase("likelihood", updates=("G",), ends=before),) if before else ()
         self.phases = (
             *pretraining,
-            Phase("D", updates=("D",), begins=max(0, before - config.discriminator_steps)),
-            Phase("G", updates=("G",), every=config.generator_every, begins=before),
+            Phase("D", updates=("D",), begins=max(0, before - alone)),
+            Phase("G", updates=("G",), every=config.generator_every, begins=max(before, alone)),
         )
 
     @abstractmethod

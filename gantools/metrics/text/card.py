@@ -30,7 +30,7 @@ from gantools.metrics.text.extractors import DEFAULT, TextExtractor, load_text_e
 from gantools.metrics.text.metric import Texts
 from gantools.metrics.text.splitters import split_lines
 
-FEATURE_METRICS = ("kid", "fid", "precision", "recall", "density", "coverage")
+FEATURE_METRICS = ("kid", "fid", "precision", "recall", "density", "coverage", "mauve")
 # Part of every digest of sentences: to be raised when it is made otherwise.
 FORMAT = "gantools sentences 1"
 METHOD = f"delete-a-group jackknife over samples, {GROUPS} groups, Student t"
