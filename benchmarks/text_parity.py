@@ -1,13 +1,13 @@
 """How often do runtimes write different sentences from the same numbers? And were those sentences ties, or errors?
 
-    [GANTOOLS_DATA=...] python benchmarks/text_parity.py [RUN] [--count 10000] [--record FILE]
+    [GANTOOLS_DATA=...] python benchmarks/text_parity.py [RUN | --random] [--count 10000] [--record FILE]
 
-Sentences by PyTorch, by ONNX Runtime and by OpenVINO, all in fp32, from the same uniform numbers, nothing set: of a
-trained generator, and of one with random weights over 5,000 words. RUN is the run folder of a training. Without it a
-GRU of 512 units is trained for 400 steps: on the captions in ``$GANTOOLS_DATA/text/coco/train.txt``, 5,000 words, or
-without those on ``builtin:python-reference``, 4,000 words.
+Sentences by PyTorch, by ONNX Runtime and by OpenVINO, all in fp32, from the same uniform numbers, nothing set. RUN is
+the run folder of a training. Without it a GRU of 512 units is trained for 400 steps: on the captions in
+``$GANTOOLS_DATA/text/coco/train.txt``, 5,000 words, or without those on ``builtin:python-reference``, 4,000 words. With
+``--random`` nothing is trained: random weights over 5,000 words.
 
-Each generator draws in two ways: with two numbers a token, which is how it ships, and with the first of them alone as
+The generator draws in two ways: with two numbers a token, which is how it ships, and with the first of them alone as
 baseline: one inverse distribution function over all tokens, summed over blocks of 64 and then inside of one.
 
 Of every sentence that differs, the first token that does is looked at. Its number lies at some distance from the end of
@@ -51,7 +51,7 @@ from gantools.runtime.session import Session, Where
 from gantools.samplers.feedforward import inputs_of
 from gantools.timing.environment import LoadWatch, default_threads, environment
 from gantools.train import PARTS, train
-from gantools.train.checkpoint import load_checkpoint
+from gantools.train.checkpoint import Checkpoint, load_checkpoint
 
 BATCH, BLOCK, VOCABULARY = 250, 64, 5000
 SIZES = {"steps": 32, "embedding": 256, "hidden": 512}
@@ -170,7 +170,7 @@ def distances(model: Model, batches: list[Arrays], one: Tokens, other: Tokens, w
     return found
 
 
-def compared(model: Model, weights: str, count: int, folder: Path, threads: int) -> list[dict[str, Any]]:
+def compared(model: Model, count: int, folder: Path, threads: int) -> list[dict[str, Any]]:
     """A row for each way to draw and each pair of runtimes."""
     batches, rows = batches_of(model, count), []
     for way, (inverse, _) in WAYS.items():
@@ -181,7 +181,6 @@ def compared(model: Model, weights: str, count: int, folder: Path, threads: int)
             off = distances(model, batches, found[one], found[other], way)
             rows.append(
                 {
-                    "weights": weights,
                     "way": way,
                     "pair": [one, other],
                     "sentences": count,
@@ -192,14 +191,27 @@ def compared(model: Model, weights: str, count: int, folder: Path, threads: int)
                 }
             )
             told = f"at most {max(off):.1e} from the end of a share" if off else ""
-            print(f"{weights:8} {way:12} {one:12} {other:12} {len(off):4} of {count} differ  {told}", file=sys.stderr)
+            print(f"{way:12} {one:12} {other:12} {len(off):4} of {count} differ  {told}", file=sys.stderr)
     return rows
+
+
+def told_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What was trained, on what, for how long, and how well it predicts."""
+    recipe = checkpoint.recipe.model_dump(mode="json")
+    return {
+        "weights": "trained",
+        "model": recipe["model"],
+        "source": "/".join(Path(recipe["data"]["source"]).parts[-2:]),
+        "training_steps": checkpoint.step,
+        "nats": (checkpoint.quality or {}).get("nats"),
+    }
 
 
 def main() -> None:
     """Draw, compare, print a line, record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="?", type=Path)
+    parser.add_argument("--random", action="store_true", help="Instead of a training.")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--steps", type=int, default=400, help="Of the training.")
     parser.add_argument("--record", type=Path)
@@ -208,20 +220,18 @@ def main() -> None:
     torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        checkpoint = load_checkpoint(given.run or trained_run(folder, given.steps))
-        trained = checkpoint.build_model()
-        rows = compared(trained, "trained", given.count, folder, threads)
-        rows += compared(random_model(), "random", given.count, folder, threads)
-    recipe = checkpoint.recipe.model_dump(mode="json")
+        if given.random:
+            model, told = random_model(), {"weights": "random", "model": {"vocabulary": VOCABULARY, **SIZES}}
+        else:
+            checkpoint = load_checkpoint(given.run or trained_run(folder, given.steps))
+            model, told = checkpoint.build_model(), told_of(checkpoint)
+        rows = compared(model, given.count, folder, threads)
     line = json.dumps(
         {
             "schema": 1,
             "benchmark": "text_parity",
             "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "model": recipe["model"],
-            "source": "/".join(Path(recipe["data"]["source"]).parts[-2:]),
-            "training_steps": checkpoint.step,
-            "nats": (checkpoint.quality or {}).get("nats"),
+            **told,
             "threads": threads,
             "environment": environment().model_dump(mode="json"),
             "load": watch.stop().model_dump(mode="json"),
