@@ -13,7 +13,7 @@ baseline: one inverse distribution function over all tokens, summed over blocks 
 Of every sentence that differs, the first token that does is looked at. Its number lies at some distance from the end of
 a share that the two runtimes must have seen on different sides of it: shares by PyTorch's logits in fp32, summed in
 double precision, the distance in those of the number, which is in (0, 1). Rounding errors are below some 1e-6. What
-computes something else is off by far more.
+computes something else is off by far more. Nothing is timed, so that it does not matter what else the machine does.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ Two things are not done as textbooks do them:
   two of them take for the end of a token's share, they choose differently. Of 5,000 tokens there are 5,000 such ends,
   each off by some 1e-7 of everything. To choose one of 71 blocks and then one of its 71 tokens there are 142, and those
   inside a block are off by that much of the block alone. Shares are summed from the last token on: the last ones are
-  the rarest in every vocabulary that is made here, and sums that are small are rounded less. What it is worth is
-  measured (``benchmarks/text_parity.py``).
+  the rarest in every vocabulary that is made here, and sums that are small are rounded less. Of 10,000 sentences none
+  to two differ between two runtimes instead of 22 to 65 (``benchmarks/text_parity.py``).
 """
 
 from __future__ import annotations
