@@ -96,7 +96,7 @@ def gone_on(net: nn.Module, drawn: Drawn, place: int, times: int, rng: torch.Gen
 
 
 def _next(net: Any, token: Tensor, state: State, ended: Tensor, rng: torch.Generator) -> tuple[Tensor, State]:
-    """One token by inverse CDF, as the exported graph chooses it."""
+    """One token, as likely as the exported graph chooses it where nothing is set; but by one uniform number."""
     logits, state = net.step(token, state)
     logits = logits.float()
     logits[:, [BEGIN, UNKNOWN]] = -torch.inf

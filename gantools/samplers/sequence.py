@@ -1,6 +1,7 @@
 """Sampler of graphs that make a sequence of tokens in one run, as long as asked for.
 
-A sample does not depend on how long it may become, up to where it is cut: the uniform of a step is that of its place.
+A sample does not depend on how long it may become, up to where it is cut: the uniform numbers of a step are those of
+its place.
 """
 
 from __future__ import annotations

@@ -209,6 +209,7 @@ def test_seeds_say_the_same_whatever_the_number_of_steps() -> None:
     model = sharpened(small_text_model(*TEXT_CASES[0]))
     graph = model.graphs["generator"]
     long, short = (trial_inputs(graph.spec, model.sampler, range(20), sizes={"steps": steps}) for steps in (STEPS, 4))
+    assert long["uniforms"].shape == (20, STEPS, 2)
     assert np.array_equal(long["uniforms"][:, :4], short["uniforms"])
     one, other = (
         results_of(graph, [torch.from_numpy(given[tensor.name]) for tensor in graph.spec.inputs])[0]

@@ -119,7 +119,7 @@ def test_one_value_in_a_million_may_lie_twice_as_far_out(values: int, beyond: in
     assert told == (values >= 1_000_000)
 
 
-@pytest.mark.parametrize(("rows", "off", "ok"), [(100, 5, True), (100, 6, False), (8, 1, True), (8, 2, False)])
+@pytest.mark.parametrize(("rows", "off", "ok"), [(300, 3, True), (300, 4, False), (8, 1, True), (8, 2, False)])
 def test_tokens_may_differ_in_few_rows_where_two_are_nearly_tied(rows: int, off: int, ok: bool) -> None:
     tensor = TensorSpec(name="tokens", dtype="int32", shape=("batch", 4))
     expected = np.full((rows, 4), 7, np.int32)

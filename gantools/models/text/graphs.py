@@ -24,6 +24,7 @@ from gantools.models.text.loop import Tensors, loop
 BATCH = AxisRange(min=1, opt=16, max=64)
 HOTTEST = 2.0
 """The largest sensible temperature."""
+_UNIFORMS_DOC = "U(0, 1), ends excluded: the block of tokens, and the token in it"
 LATENT_STREAM, LABEL_STREAM, UNIFORM_STREAM, TOKEN_STREAM, TOKENS_STREAM = range(5)
 
 
@@ -57,14 +58,14 @@ class WholeText(nn.Module):
             kept = (temperature.clone(), top_k.clone(), top_p.clone())
             return (chosen, *kept, *following), (chosen.int(),)
 
-        first = torch.full_like(uniforms[:, 0], BEGIN, dtype=torch.int64)
+        first = torch.full_like(uniforms[:, 0, 0], BEGIN, dtype=torch.int64)
         each = (uniforms.transpose(0, 1), given["prefix"].transpose(0, 1))
         _, (tokens,) = loop(body, (first, *settings, *state), each)
         return tokens.transpose(0, 1)
 
 
 class OneStep(nn.Module):
-    """The graph ``step``: the last token, a uniform number, settings and state -> a token, its log probability, state.
+    """The graph ``step``: last token, two uniform numbers, settings and state -> a token, its log probability, state.
 
     What never changes of a state is no output: runtimes mistake an output that is an input for that input.
 
@@ -139,7 +140,7 @@ def text_model(generator: TextGenerator, nets: Mapping[str, nn.Module] | None = 
     config = generator.config
     axes = {"batch": BATCH, "steps": AxisRange(min=1, opt=config.steps, max=config.steps)}
     known = _known(generator)
-    uniforms = TensorSpec(name="uniforms", dtype="float32", shape=("batch", "steps"), doc="U(0, 1), ends excluded")
+    uniforms = TensorSpec(name="uniforms", dtype="float32", shape=("batch", "steps", 2), doc=_UNIFORMS_DOC)
     settings = tuple(
         TensorSpec(name=name, dtype="float32", shape=("batch",), doc=doc)
         for name, doc in (
@@ -195,7 +196,7 @@ def _stepwise(
     fed = tuple(one.model_copy(update={"state_of": f"next_{one.name}"}) for one in changing)
     fed += tuple(one.model_copy(update={"doc": "the same at every step"}) for one in state[len(changing) :])
     token = TensorSpec(name="token", dtype="int32", shape=("batch",), doc=f"at first {BEGIN}", state_of="next_token")
-    uniform = TensorSpec(name="uniforms", dtype="float32", shape=("batch",), doc="U(0, 1), ends excluded")
+    uniform = TensorSpec(name="uniforms", dtype="float32", shape=("batch", 2), doc=_UNIFORMS_DOC)
     made = (
         TensorSpec(name="next_token", dtype="int32", shape=("batch",), doc=f"{END}: the text has ended"),
         TensorSpec(name="log_probability", dtype="float32", shape=("batch",), doc="nats, of the model as it is"),
