@@ -44,7 +44,8 @@ def picture(place: float) -> np.ndarray:
     far = np.hypot(across - WIDTH * (0.2 + 0.6 * place), down - HEIGHT / 2) / 14
     light = np.clip(1.5 - far, 0, 1)[..., None]
     ground = np.stack([across * 1.2, down * 2.0, 160 - across], axis=-1)
-    return (ground + (np.array([250, 200, 40]) - ground) * light).clip(0, 255).astype(np.uint8)
+    pixels: np.ndarray = (ground + (np.array([250, 200, 40]) - ground) * light).clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def clip(path: Path) -> None:

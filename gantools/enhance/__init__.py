@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gantools.enhance.enhance import enhance
+from gantools.enhance.files import enhance
 from gantools.enhance.options import Options, Report
 
 __all__ = ["Options", "Report", "enhance"]

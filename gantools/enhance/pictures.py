@@ -115,8 +115,7 @@ def _all_made(
 
 
 def _plan(net: ImageToImage, reach: Reach | str, picture: Picture, options: Options, on_event: OnEvent) -> Plan:
-    tile = options.tile if options.tile is None or options.tile < max(picture.pixels.shape) else 0
-    given = {"batch": options.batch, "tile": tile}
+    given = {"batch": options.batch, "tile": options.tile}
     return chosen(net, reach, picture.pixels, **given, measured=False, on_event=on_event)
 
 

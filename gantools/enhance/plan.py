@@ -9,7 +9,7 @@ from math import lcm
 import numpy as np
 
 from gantools.core.artifact import Artifact
-from gantools.core.errors import InputMismatchError, RecipeError
+from gantools.core.errors import RecipeError
 from gantools.core.events import Note, OnEvent
 from gantools.optimize.reach import Reach, reach_of
 from gantools.samplers.image_to_image import Images, ImageToImage
@@ -82,27 +82,29 @@ def chosen(
         InputMismatchError: Images are too large for one run and cannot be cut.
     """
     height, width = example.shape[:2]
-    sizes = [tile] if tile is not None else [0, *_TILES]
-    fitting, problem = [], ""
-    for size in sizes:
-        problem = _problem(net, reach, size, height, width)
-        if not problem:
-            fitting.append(size)
-    if not fitting:
-        if tile:
+    if tile is not None and tile >= max(net.padded(height, width)):
+        tile = 0
+    whole = net.too_large(height, width)
+    if tile:
+        if problem := _problem(net, reach, tile):
             raise RecipeError(f"--tile {tile}: {problem}.", hint="give another, or --tile 0 for whole images")
-        net.check_size(height, width)
-        raise InputMismatchError(f"images of {height}x{width} fit no plan: {problem}.")  # pragma: no cover
-    if tile is None and isinstance(reach, Reach) and len(fitting) > 1 and net_pixels(net, height, width) > _MOST_PIXELS:
-        fitting = [size for size in fitting if size]
-    if isinstance(reach, str) and tile is None and height * width > _MOST_PIXELS:
-        on_event(Note(f"whole images of {height}x{width}, because {reach}: memory may not suffice", "warning"))
+        sizes = [tile]
+    elif tile == 0:
+        sizes = [] if whole else [0]
+    else:
+        tiles = [one for one in _TILES if one < max(height, width) and not _problem(net, reach, one)]
+        large = net_pixels(net, height, width) > _MOST_PIXELS
+        sizes = tiles if whole or (tiles and large) else [0, *tiles]
+        if large and isinstance(reach, str):
+            on_event(Note(f"whole images of {height}x{width}, because {reach}: memory may not suffice", "warning"))
+    if not sizes and whole:
+        raise whole
     most = net.generator.session.spec.largest_batch
     batches = [min(batch, most)] if batch else [one for one in _BATCHES if one <= most]
-    plans = [_plan(reach, size, number) for size in fitting for number in batches]
+    plans = [_plan(reach, size, number) for size in sizes for number in batches]
     if not measured and not batch:
-        usual = _USUAL_TILE if not fitting[0] and 2 * height * width > _MOST_PIXELS else fitting[0]
-        plans = [_plan(reach, usual if usual in fitting else fitting[0], 1)]
+        usual = _USUAL_TILE if _USUAL_TILE in sizes and 4 * height * width > _MOST_PIXELS else sizes[0]
+        plans = [_plan(reach, usual, 1)]
     plan = plans[0] if len(plans) == 1 else _fastest(net, plans, example)
     if plan.tile and isinstance(reach, Reach) and reach.rounded:
         on_event(Note(f"tiles equal whole images within rounding only: '{reach.rounded[0]}' interpolates", "info"))
@@ -115,16 +117,9 @@ def net_pixels(net: ImageToImage, height: int, width: int) -> int:
     return rows * columns
 
 
-def _problem(net: ImageToImage, reach: Reach | str, tile: int, height: int, width: int) -> str:
-    """Why images cannot be run in such tiles, or whole; empty: they can."""
+def _problem(net: ImageToImage, reach: Reach | str, tile: int) -> str:
+    """Why images cannot be run in such tiles; empty: they can."""
     limits = net.limits()
-    if not tile:
-        sizes = net.padded(height, width)
-        return (
-            "one run does not take them whole"
-            if any(size > axis.max for size, axis in zip(sizes, limits, strict=True))
-            else ""
-        )
     if isinstance(reach, str):
         return f"images cannot be cut, because {reach}"
     if tile <= 2 * reach.halo:
@@ -134,7 +129,7 @@ def _problem(net: ImageToImage, reach: Reach | str, tile: int, height: int, widt
         return f"this network takes multiples of {step}"
     if any(not axis.min <= tile <= axis.max for axis in limits):
         return f"this network takes {max(axis.min for axis in limits)} to {min(axis.max for axis in limits)} pixels"
-    return "" if tile < max(height, width) else "the images are no larger"
+    return ""
 
 
 def _plan(reach: Reach | str, tile: int, batch: int) -> Plan:

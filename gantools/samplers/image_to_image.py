@@ -113,19 +113,16 @@ class ImageToImage:
         scale = self.scale
         return made[:, : scale * height, : scale * width]
 
-    def check_size(self, height: int, width: int) -> None:
-        """Refuse what one run does not take.
-
-        Raises:
-            InputMismatchError: Saying so.
-        """
+    def too_large(self, height: int, width: int) -> InputMismatchError | None:
+        """What is wrong with an image of this size, if one run does not take it."""
         for size, limits, name in zip(self.padded(height, width), self.limits(), ("height", "width"), strict=True):
             if size > limits.max:
-                raise InputMismatchError(
+                return InputMismatchError(
                     f"'{self.generator.artifact.manifest.name}' takes a {name} of at most {limits.max} pixels, "
                     f"and is given {size}.",
-                    hint=f"give smaller tiles, or make it for larger images: optimize --axis {name}=...",
+                    hint=f"give tiles with --tile, or make it for larger images: optimize --axis {name}=...",
                 )
+        return None
 
     def _made(self, images: Images, batch: int) -> Enlarged:
         """Images, all of one size, through the graph."""

@@ -55,7 +55,8 @@ class Clip:
 
 def write(path: Path, clip: Clip) -> None:
     """Encode a clip. Pictures are a gradient with a square that moves; sounds are tones."""
-    with Av.open(str(path), "w") as container:
+    own_tags = {"movflags": "use_metadata_tags"} if clip.metadata and path.suffix == ".mp4" else {}
+    with Av.open(str(path), "w", container_options=own_tags) as container:
         container.metadata.update(clip.metadata)
         video = _video_stream(container, clip)
         if clip.timecode:

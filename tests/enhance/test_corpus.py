@@ -1,6 +1,8 @@
 """Nothing of a video is lost but its size."""
 
 import hashlib
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,32 @@ def test_a_difference_is_seen(art: Path, tmp_path: Path) -> None:
     assert {"turned", "bits", "colours"} <= set(differences(one, other))
     one, other = (facts_of(make(name, tmp_path)) for name in ("pixels not square", "chapters and titles"))
     assert {"aspect", "chapters", "tags"} <= set(differences(one, other))
+
+
+def test_the_clips_are_what_they_are_called(tmp_path: Path) -> None:
+    found = {name: facts_of(make(name, tmp_path)) for name in CLIPS}
+    steps = {name: {b - a for a, b in pairwise(one.times)} for name, one in found.items()}
+    assert len(steps["plain"]) == 1 < len(steps["uneven times"])
+    assert found["late start"].times[0] > 0
+    assert found["edit list that hides"].frames == 9
+    assert found["odd size, VP9"].size == (63, 47)
+    assert {name for name, one in found.items() if one.bits == 10} == {"10 bits, HEVC", "10 bits, BT.2020 PQ"}
+    assert found["10 bits, BT.2020 PQ"].colours == (9, 1, 9, 16)
+    assert found["BT.601"].colours[0] == 6
+    assert found["BT.709, full range"].colours[:2] == (1, 2)
+    assert found["pixels not square"].aspect == Fraction(16, 15)
+    assert {name for name, one in found.items() if one.turned} == {"turned by 90 degrees", "turned by 180 degrees"}
+    assert len(found["two sounds"].samples) == 2
+    assert [language for *_, language, _ in found["two sounds"].streams[1:]] == ["eng", "fra"]
+    kinds = {name: [kind for kind, *_ in one.streams] for name, one in found.items()}
+    assert kinds["subtitles and a font"] == ["video", "subtitle", "attachment"]
+    assert kinds["subtitles, MP4"] == ["video", "audio", "subtitle"]
+    assert kinds["data and MPEG-2"] == ["video", "audio", "data"]
+    assert kinds["time code"] == ["video", "audio", "data"]
+    assert kinds["two videos"] == ["video", "video"]
+    assert found["cover picture"].streams[-1][3] == 1024
+    assert [title for *_, title in found["chapters and titles"].chapters] == ["one", "two"]
+    assert found["chapters and titles"].tags["rig"] == "two tripods"
+    assert found["one frame"].frames == 1
+    assert found["cut off"].frames < 24
+    assert found["scratched"].frames < 24

@@ -10,9 +10,10 @@ import av
 import numpy as np
 import pytest
 
-from gantools.core.errors import RecipeError
+from gantools.core.errors import ArtifactError, RecipeError
 from gantools.core.events import Event, Progress
 from gantools.enhance import Options, enhance
+from gantools.media.video.pieces import PieceWriter, packets_of
 from tests.enhance.facts import differences, facts_of
 from tests.enhance.networks import make_image_to_image
 
@@ -130,3 +131,17 @@ def test_the_length_of_a_piece_changes_nothing_that_is_counted(art: Path, clip: 
         out = tmp_path / f"{piece}.mp4"
         enhance(art, clip, out, Options(batch=1, tile=0, piece=piece))
         assert differences(facts_of(clip), facts_of(out)) == {}
+
+
+def test_pieces_of_another_encoder_are_not_joined(art: Path, clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    stopped(art, clip, out)
+    piece = tmp_path / ".out.mp4.pieces/000000.piece"
+    writer = PieceWriter(piece.with_name("other.piece"), b"other headers")
+    for packet in packets_of(piece):
+        writer.add(packet)
+    writer.finish()
+    piece.with_name("other.piece").replace(piece)
+    with pytest.raises(ArtifactError, match="the finished pieces are of another version of the encoder"):
+        enhance(art, clip, out, replace(QUICK, resume=True))
+    assert not out.exists()

@@ -135,7 +135,6 @@ def test_streams_that_a_header_refuses_are_named(art: Path, tmp_path: Path) -> N
         ({"preset": "nonsense"}, BackendError, "the encoder libx264 does not open"),
         ({"codec": "ffv1", "hardware": True}, RecipeError, "--hardware goes with --codec h264, hevc, av1, vp9"),
         ({"tile": 8}, RecipeError, "--tile 8: this network looks 4 pixels to each side"),
-        ({"tile": 300}, RecipeError, "--tile 300: this network takes 16 to 256 pixels"),
     ],
 )
 def test_choices_that_do_not_fit_are_refused(
@@ -311,3 +310,58 @@ def test_times_that_a_container_rounds_are_said(art: Path, tmp_path: Path) -> No
     (said,) = [event.text for event in events if isinstance(event, Note)]
     assert said.startswith("times of frames differ by up to 0.")
     assert said.endswith(" ms, for .mkv files round them")
+
+
+def test_what_is_lost_of_frames_is_said(art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, events = tmp_path / "fields.mkv", list[Event]()
+    write(path, Clip(codec="mpeg2video", base=Fraction(1, 25), times=range(5), options={"flags": "+ildct+ilme"}))
+    video = replace(describe(path), left_behind=("closed captions", "HDR light levels"))
+    monkeypatch.setattr("gantools.enhance.files.describe", lambda _: video)
+    enhance(art, path, tmp_path / "out.mkv", QUICK, on_event=events.append)
+    assert [event.text for event in events if isinstance(event, Note)] == [
+        "'fields.mkv' is interlaced: two fields are enlarged as one picture",
+        "not kept, for PyAV cannot hand them on: closed captions, HDR light levels",
+    ]
+
+
+def test_a_codec_that_nobody_knows_is_refused(art: Path, clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "strange.mp4"
+    path.write_bytes(clip.read_bytes().replace(b"avc1", b"zzzz"))
+    assert "is in a codec that FFmpeg cannot decode here" in refused(DataError, art, path, tmp_path / "o.mp4").message
+
+
+def test_the_file_is_counted_before_it_appears(
+    art: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gantools.media.video import join
+
+    survey = join._survey
+    monkeypatch.setattr(join, "_survey", lambda pieces: (survey(pieces)[0] + 1, *survey(pieces)[1:]))
+    with pytest.raises(BackendError, match="the joined file holds 20 frames, and 21 were written"):
+        enhance(art, clip, tmp_path / "out.mp4", QUICK)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_muxer_that_refuses_is_a_sentence(
+    art: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gantools.media.video import join
+
+    monkeypatch.setattr(join, "_survey", lambda _: (20, 0, 0))  # frames are shown before they are decoded
+    with pytest.raises(BackendError, match=r"'out.mp4' cannot be written: .*Invalid argument"):
+        enhance(art, clip, tmp_path / "out.mp4", QUICK)
+
+
+def test_an_encoder_that_gives_up_is_a_sentence(
+    art: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gantools.media.video import encoder
+
+    class Broken:
+        extradata = b""
+
+        def encode(self, _: object) -> None:
+            raise Av.error.ExternalError(-1, "no more")
+
+    monkeypatch.setattr(encoder, "opened", lambda _: Broken())
+    assert "the encoder gave up: " in refused(BackendError, art, clip, tmp_path / "out.mp4").message

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
@@ -180,6 +181,44 @@ def _rounded_up(net: Net) -> None:
     net.then("AveragePool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
 
 
+def _padded_by_size(net: Net) -> None:
+    net.then("MaxPool", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")
+
+
+def _fixed(net: Net) -> None:
+    weight = net.weight(3, 3, 2, 2, fan_in=3)
+    net.then("ConvTranspose", weight, kernel_shape=[2, 2], strides=[2, 2], output_shape=[64, 64])
+
+
+def _channels_last(net: Net) -> None:
+    net.then("Transpose", perm=[0, 2, 3, 1])
+    net.then("DepthToSpace", blocksize=2)
+
+
+def _odd_ratio(net: Net) -> None:
+    net.then("Resize", "", _constant(net, [1, 1, 1.2345, 1.2345], np.float32), mode="linear")
+
+
+def _chosen_pixels(net: Net) -> None:
+    net.then("Gather", net.constant(np.zeros((1, 2), np.int64)), axis=1)
+
+
+def _mixed(net: Net) -> None:
+    net.then("MatMul", net.constant(np.eye(16, dtype=np.float32)))
+
+
+def _wrapped(net: Net) -> None:
+    net.then("Pad", _constant(net, [0, 0, 1, 1, 0, 0, 1, 1]), mode="wrap")
+
+
+def _unknown_kernel(net: Net) -> None:
+    net.then("Conv", net.last)
+
+
+def _dropped_axes(net: Net) -> None:
+    net.then("ReduceMean", _constant(net, [1]), keepdims=0)
+
+
 EVERYWHERE: dict[str, tuple[Callable[[Net], None], str]] = {
     "global pooling": (_global_pool, "(GlobalAveragePool) may look at the whole image"),
     "instance norm": (_instance_norm, "(InstanceNormalization) may look at the whole image"),
@@ -191,6 +230,15 @@ EVERYWHERE: dict[str, tuple[Callable[[Net], None], str]] = {
     "reshape": (_taken_apart, "(Reshape) may look at the whole image"),
     "cut": (_cut_at, "(Slice) cuts by the size of the image"),
     "attention": (_attention, "(MatMul) joins images of different sizes"),
+    "padded by size": (_padded_by_size, "(MaxPool) pads by the size of the image"),
+    "fixed": (_fixed, "(ConvTranspose) has an output of fixed size"),
+    "channels last": (_channels_last, "(DepthToSpace) works along the channels"),
+    "odd ratio": (_odd_ratio, "(Resize) enlarges by no simple ratio"),
+    "chosen pixels": (_chosen_pixels, "(Gather) takes the image apart"),
+    "mixed": (_mixed, "(MatMul) multiplies whole images"),
+    "wrapped": (_wrapped, "(Pad) pads by the size of the image"),
+    "unknown kernel": (_unknown_kernel, "(Conv) has a kernel of unknown size"),
+    "dropped axes": (_dropped_axes, "(ReduceMean) looks at the whole image"),
     "rounded up": (_rounded_up, "(AveragePool) rounds sizes up"),
 }
 
@@ -208,8 +256,6 @@ def test_what_looks_everywhere_is_named(name: str, tmp_path: Path) -> None:
         [helper.make_tensor_value_info("image", 2, None)],
         net.initializers,
     )
-    import onnx
-
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)]), tmp_path / "net.onnx")
     found = reach_of(tmp_path / "net.onnx", "frame", "image")
     assert isinstance(found, str)
@@ -223,3 +269,20 @@ def test_interpolation_by_three_is_known_to_round(tmp_path: Path) -> None:
     found = reach_of(tmp_path / "net.onnx", "frame", "image")
     assert isinstance(found, Reach)
     assert len(found.rounded) == 1
+
+
+def test_an_output_that_no_image_decides_is_named(tmp_path: Path) -> None:
+    _written(tmp_path / "net.onnx", begun(), 1)
+    assert reach_of(tmp_path / "net.onnx", "frame", "nothing") == "'nothing' does not depend on the image"
+
+
+def test_another_input_with_a_value_for_each_pixel_is_named(tmp_path: Path) -> None:
+    net = begun()
+    net.nodes.append(helper.make_node("Mul", [net.last, "mask"], ["masked"], name="masked"))
+    net.last = "masked"
+    spec = spec_of(scale=1)
+    mask = spec.inputs[0].model_copy(update={"name": "mask", "dtype": "float32"})
+    mask = mask.model_copy(update={"shape": ("batch", 1, "height", "width")})
+    save(ended(net, floats=False), spec.model_copy(update={"inputs": (*spec.inputs, mask)}), tmp_path / "net.onnx")
+    found = reach_of(tmp_path / "net.onnx", "frame", "image")
+    assert found == "input 'mask' has a value for each pixel of the whole"
