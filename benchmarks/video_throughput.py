@@ -3,8 +3,8 @@
     python benchmarks/video_throughput.py ART [--heights 480 720] [--seconds 10] [--tile 0] [--record FILE]
 
 The clips are made here: moving gradients with grain, H.264, 30 frames a second. "naive" reads all frames into memory,
-runs the network over them one after another, then encodes. Every figure is of a process of its own; memory is its peak of
-resident bytes. The whole is measured over a clip, and over one ten times as long, whose peak should be the same.
+runs the network over them one after another, then encodes. Every figure is of a process of its own; memory is its peak
+of resident bytes. The whole is measured over a clip, and over one ten times as long, whose peak should be the same.
 """
 
 from __future__ import annotations

@@ -92,7 +92,10 @@ def chosen(
     elif tile == 0:
         sizes = [] if whole else [0]
     else:
-        tiles = [one for one in _TILES if one < max(height, width) and not _problem(net, reach, one)]
+        only = min(axis.max for axis in net.limits())  # of networks for one size, the only one
+        tiles = [
+            one for one in dict.fromkeys((*_TILES, only)) if one < max(height, width) and not _problem(net, reach, one)
+        ]
         large = net_pixels(net, height, width) > _MOST_PIXELS
         sizes = tiles if whole or (tiles and large) else [0, *tiles]
         if large and isinstance(reach, str):

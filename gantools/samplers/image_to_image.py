@@ -73,7 +73,7 @@ class ImageToImage:
         """Of height and width that one run of the graph takes."""
         axes = self.generator.session.spec.axes
         height, width = (
-            axes[size] if isinstance(size, str) else AxisRange(min=size, opt=size, max=size, step=size)
+            axes[size] if isinstance(size, str) else AxisRange(min=size, opt=size, max=size)
             for size in self.image.shape[1:3]
         )
         return height, width

@@ -4,6 +4,7 @@ import hashlib
 import threading
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -365,3 +366,19 @@ def test_an_encoder_that_gives_up_is_a_sentence(
 
     monkeypatch.setattr(encoder, "opened", lambda _: Broken())
     assert "the encoder gave up: " in refused(BackendError, art, clip, tmp_path / "out.mp4").message
+
+
+def test_avi_is_read_exactly_and_written_with_a_word(art: Path, tmp_path: Path) -> None:
+    """AVI has no times: players count, and assume another order of frames for some codecs."""
+    path, events = tmp_path / "clip.avi", list[Event]()
+    times, sounds = range(12), (("mp2", "eng"),)
+    write(path, Clip(codec="mpeg4", base=Fraction(1, 25), times=times, options={"bf": "2"}, sounds=sounds))
+    enhance(art, path, tmp_path / "out.mkv", QUICK, on_event=events.append)
+    assert facts_of(tmp_path / "out.mkv").times == facts_of(path).times
+    assert [event for event in events if isinstance(event, Note)] == []
+    enhance(art, path, tmp_path / "out.avi", QUICK, on_event=events.append)
+    found = facts_of(tmp_path / "out.avi")
+    assert {later - early for early, later in pairwise(found.times)} == {Fraction(1, 25)}
+    assert found.frames == 12
+    (said,) = [event.text for event in events if isinstance(event, Note)]
+    assert said == "everything is 0.040 seconds later than in 'clip.avi', for .avi files begin at 0"

@@ -50,6 +50,7 @@ class Settings:
         aspect: Of a pixel.
         colours: Tags.
         headers_apart: Whether the container wants the stream's headers by themselves.
+        reordered: Whether frames may be stored in another order than they are shown, as containers with times allow.
     """
 
     codec: str
@@ -62,6 +63,7 @@ class Settings:
     aspect: Fraction | None
     colours: Colours
     headers_apart: bool
+    reordered: bool = True
 
     def apply(self, context: Any) -> None:
         """Set up an encoder's context that is not open yet."""
@@ -73,6 +75,8 @@ class Settings:
         context.colorspace, context.color_range = self.colours.matrix, self.colours.range
         context.color_primaries, context.color_trc = self.colours.primaries, self.colours.transfer
         context.options = dict(self.options)
+        if not self.reordered:
+            context.max_b_frames = 0
         header = av.codec.context.Flags.global_header
         context.flags = context.flags | header if self.headers_apart else context.flags & ~header
 
@@ -135,7 +139,7 @@ def opened(settings: Settings) -> Any:
         size = f"{settings.width}x{settings.height} {settings.pixels}"
         raise BackendError(
             f"the encoder {settings.codec} does not open for {size}: {first_line(err)}",
-            hint="it may want even sizes, other pixels or hardware that is not here; try --codec libx265 or ffv1",
+            hint="it may want even sizes, another preset or hardware that is not here; --codec ffv1 in .mkv takes all",
         ) from err
     return context
 
@@ -190,6 +194,7 @@ def settings_of(
             aspect=video.aspect,
             colours=colours_of(video, scale, rgb=av.VideoFormat(pixels).is_rgb),
             headers_apart=headers_apart,
+            reordered=out.suffix != ".avi",
         )
         try:
             opened(settings)
