@@ -23,6 +23,7 @@ COMMANDS = (
     "bench",
     "sample",
     "reconstruct",
+    "enhance",
     "interpolate",
     "evaluate",
     "inspect",

@@ -104,7 +104,8 @@ class Generator:
         if wanted is not None and wanted not in (inputs or {}):
             raise InputMismatchError(
                 f"'{self.artifact.manifest.name}' makes images of images: a seed alone is not enough.",
-                hint=f"in Python: open_artifact(ART).sample([0], inputs={{'{wanted}': images}}), uint8 NHWC",
+                hint="'gantools enhance ART IN OUT' takes files; "
+                f"in Python: open_artifact(ART).sample([0], inputs={{'{wanted}': images}}), uint8 NHWC",
             )
         chosen = chosen_inputs(self.artifact.manifest, len(seeds), settings or {}, label)
         chosen |= begun_with(self.artifact, self.session.spec, len(seeds), prefix, steps)

@@ -40,7 +40,7 @@ def shortened(words: list[str]) -> list[str]:
 
 
 def test_the_readme_shows_every_command() -> None:
-    shown = {words[1] for words in commands(ROOT / "README.md")}
+    shown = {words[1] for words in commands(ROOT / "README.md") if words[0] == "gantools"}
     assert shown | {"quickstart"} == set(COMMANDS)
 
 

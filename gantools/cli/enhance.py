@@ -1,0 +1,63 @@
+"""``gantools enhance``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gantools.cli.options import ArtifactPath, Backend, Device, Json, Threads
+from gantools.cli.output import emit_json, say, watching
+
+
+def command(
+    artifact: ArtifactPath,
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A video, a picture, or a folder of pictures.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A video, a picture or a folder, of the suffix's kind.")],
+    codec: Annotated[
+        str | None,
+        typer.Option(help="h264, hevc, av1, vp9, or FFmpeg's name of an encoder; none: h264, or vp9 for .webm."),
+    ] = None,
+    crf: Annotated[int | None, typer.Option(min=0, help="Quality of the encoder; less is better and larger.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Speed of the encoder, by its own names, such as slow.")] = None,
+    hardware: Annotated[bool, typer.Option("--hardware", help="Encode in hardware; an error where none is.")] = False,
+    batch: Annotated[int | None, typer.Option(min=1, help="Frames or tiles in one run; none: measured.")] = None,
+    tile: Annotated[
+        int | None, typer.Option(min=0, help="Height and width of tiles in pixels; 0: whole frames; none: measured.")
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Leave out audio, subtitle, data or attachment streams; repeatable."),
+    ] = None,
+    piece: Annotated[int, typer.Option(min=1, help="Frames that are finished together.")] = 120,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was cut off.")] = False,
+    backend: Backend = None,
+    device: Device = None,
+    threads: Threads = None,
+    json: Json = False,
+) -> None:
+    """Run a video, a picture or a folder of pictures through an artifact that makes images of images.
+
+    Frame times, sound, subtitles, chapters, tags and colours stay; the source is only read, and OUT appears when it is
+    whole.
+    """
+    from gantools.enhance import Options, enhance
+
+    options = Options(batch, tile, codec, crf, preset, hardware, tuple(drop or ()), piece, resume)
+    with watching() as watch:
+        try:
+            report = enhance(
+                artifact, source, out, options, backend=backend, device=device, threads=threads, on_event=watch
+            )
+        except KeyboardInterrupt:
+            say(f"stopped. Go on with: gantools enhance {artifact} {source} {out} --resume")
+            raise typer.Exit(130) from None
+    if json:
+        emit_json({**asdict(report), "fps": report.fps})
+        return
+    what = "frames" if report.kind == "video" else "pictures"
+    copied = f"; copied: {', '.join(report.copied)}" if report.copied else ""
+    encoder = f"; {report.encoder}" if report.encoder else ""
+    say(f"{out}: {report.count} {what}, {report.fps:.3g} a second; {report.plan}{encoder}{copied}")

@@ -1,0 +1,8 @@
+"""Videos and pictures through a generator of images of images, whole files in and whole files out; free of torch."""
+
+from __future__ import annotations
+
+from gantools.enhance.files import enhance
+from gantools.enhance.options import Options, Report
+
+__all__ = ["Options", "Report", "enhance"]

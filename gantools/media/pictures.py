@@ -1,0 +1,141 @@
+"""Picture files for networks and back, with what comes with them: transparency, colour profile, EXIF."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gantools.core.atomic import write_atomic
+from gantools.core.errors import DataError, RecipeError, first_line
+from gantools.core.optional import require
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+_OPAQUE = (".jpg", ".jpeg")
+_SAVE: dict[str, dict[str, Any]] = {
+    ".jpg": {"quality": 95, "subsampling": 0},
+    ".jpeg": {"quality": 95, "subsampling": 0},
+    ".webp": {"lossless": True},
+    ".tif": {"compression": "tiff_deflate"},
+    ".tiff": {"compression": "tiff_deflate"},
+}
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was read.
+
+    Attributes:
+        pixels: (height, width, channels) uint8, what the network is to see: RGB, or brightness.
+        colour: PIL image of the other components (YCbCr), where a network of brightness sees a picture in colour.
+        alpha: (height, width) uint8; none: it is opaque.
+        grey: Whether the file is, although the network takes RGB.
+        deep: Whether the file has more than 8 bits a component.
+        kept: What goes with the new file: ``icc_profile``, ``exif``, ``dpi``.
+    """
+
+    pixels: Pixels
+    colour: Any = None
+    alpha: Pixels | None = None
+    grey: bool = False
+    deep: bool = False
+    kept: dict[str, Any] = field(default_factory=dict)
+
+
+def read_picture(path: Path, channels: int) -> Picture:
+    """Decode a picture file. Pixels stay as they are stored; a rotation in EXIF goes with the new file.
+
+    Args:
+        path: The file.
+        channels: 3 for a network of RGB, 1 for one of brightness.
+
+    Raises:
+        DataError: Missing, empty, damaged, or an animation.
+    """
+    pil: Any = require("PIL.Image", extra="media", why="to read pictures")
+    if not path.is_file():
+        raise DataError(f"'{path}' {'is no file' if path.exists() else 'does not exist'}.")
+    if path.stat().st_size == 0:
+        raise DataError(f"'{path}' is empty: it has no bytes at all.", hint="copy or download it again")
+    try:
+        with pil.open(path) as image:
+            if getattr(image, "n_frames", 1) > 1:
+                raise DataError(f"'{path}' is an animation of {image.n_frames} pictures.", hint="give it as a video")
+            deep = image.mode.startswith("I") or any(";16" in _raw_mode(tile[3]) for tile in image.tile)
+            image.load()
+            kept = {key: image.info[key] for key in ("icc_profile", "exif", "dpi") if key in image.info}
+            return _picture(image, channels, deep, kept)
+    except (OSError, SyntaxError, ValueError, pil.DecompressionBombError) as err:
+        raise DataError(f"'{path}' cannot be read as a picture: {first_line(err)}") from err
+
+
+def _raw_mode(arguments: Any) -> str:
+    """Of a decoder of Pillow, such as ``"RGB;16B"``."""
+    return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
+
+
+def _picture(image: Any, channels: int, deep: bool, kept: dict[str, Any]) -> Picture:
+    pil: Any = require("PIL.Image", extra="media", why="to read pictures")
+    if image.mode.startswith("I"):
+        image = pil.fromarray((np.asarray(image).clip(0, 65535) / 257 + 0.5).astype(np.uint8))
+    alpha = None
+    if image.has_transparency_data:
+        image = image.convert("LA" if image.mode in ("L", "LA") else "RGBA")
+        alpha = np.asarray(image.getchannel("A"))
+    grey = image.mode in ("1", "L", "LA")
+    if image.mode == "CMYK":
+        kept = {key: value for key, value in kept.items() if key != "icc_profile"}  # it is of CMYK
+    if channels == 1 and not grey:
+        parts = image.convert("RGB").convert("YCbCr")
+        return Picture(np.asarray(parts.getchannel(0))[..., None], parts, alpha, False, deep, kept)
+    pixels = np.asarray(image.convert("RGB" if channels == 3 else "L"))
+    return Picture(pixels.reshape(*pixels.shape[:2], channels), None, alpha, grey, deep, kept)
+
+
+def write_picture(path: Path, made: Pixels, source: Picture) -> None:
+    """Encode what a network made of a picture; the file appears whole or not at all.
+
+    Args:
+        path: The file, of a kind that ``SUFFIXES`` names.
+        made: (height, width, channels) uint8.
+        source: What it is made of.
+
+    Raises:
+        RecipeError: The file cannot be of this kind.
+        ArtifactError: The disk refused.
+    """
+    pil: Any = require("PIL.Image", extra="media", why="to write pictures")
+    check_suffix(path)
+    size = (made.shape[1], made.shape[0])
+    if made.shape[2] == 1 and source.colour is not None:
+        parts = source.colour.resize(size, pil.Resampling.BICUBIC)
+        image = pil.merge("YCbCr", [pil.fromarray(made[..., 0]), *parts.split()[1:]]).convert("RGB")
+    else:
+        image = pil.fromarray(made[..., 0] if made.shape[2] == 1 else made)
+    if source.grey and image.mode == "RGB":
+        image = image.convert("L")
+    if source.alpha is not None:
+        if path.suffix.lower() in _OPAQUE:
+            raise RecipeError(
+                f"'{path.name}' cannot be transparent, and what it is made of is.", hint="give it the suffix .png"
+            )
+        image.putalpha(pil.fromarray(source.alpha).resize(size, pil.Resampling.BICUBIC))
+    content = io.BytesIO()
+    kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(path.suffix.lower(), path.suffix[1:].upper())
+    image.save(content, kind, **_SAVE.get(path.suffix.lower(), {}), **source.kept)
+    write_atomic(path, content.getvalue())
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a name that no picture can have.
+
+    Raises:
+        RecipeError: Naming those that it can.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise RecipeError(f"no picture file is called '{path.name}'.", hint=f"suffixes are {', '.join(SUFFIXES)}")
