@@ -316,7 +316,8 @@ def show(data: str, rows: list[str], seeds: list[int], out: Path) -> None:
                 for t in TEMPERATURES
             )
             curves.append(Line(row, *(list(values) for values in zip(*mean, strict=True))))
-    single = [Line(name, [point["self_bleu"][-1]], [point["bleu"][-1]]) for name, point in others.items()]
+    drawn = {name: others[name] for name in list(others)[:3]}  # more would need more colours than there are
+    single = [Line(name, [point["self_bleu"][-1]], [point["bleu"][-1]]) for name, point in drawn.items()]
     picture = line_plot(
         [*curves, *single], title=f"{data}: BLEU-5 over self-BLEU-5, temperatures 0.5 to 1", width=800, height=520
     )
