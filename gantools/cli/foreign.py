@@ -103,6 +103,8 @@ def yardstick_of(
     from gantools.runtime.session import Where
     from gantools.verify.gate import Yardstick, needs_features
 
+    if artifact.manifest.modality == "text":
+        return _of_texts(artifact, plan, data, on_event)
     of_features = any(needs_features(name) for name in plan.max_loss)
     network = load_extractor(extractor, Where(threads=plan.threads), on_event) if of_features else None
     if data is None:
@@ -126,6 +128,21 @@ def yardstick_of(
     fit = artifact.manifest.recipe.get("data", {}).get("fit", "resize")  # as the training images were
     resolution, channels = output.height, output.channels
     return Yardstick(open_images(data, resolution=resolution, channels=channels, fit=fit, on_event=on_event), network)
+
+
+def _of_texts(artifact: Artifact, plan: Plan, data: str | None, on_event: OnEvent) -> Yardstick:
+    from gantools.verify.gate import Yardstick
+
+    if data is None:
+        return Yardstick()
+    import hashlib
+
+    from gantools.data.texts import read_texts
+    from gantools.verify.text_gate import texts_of
+
+    lines = read_texts(data, on_event=on_event)
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return Yardstick(texts=texts_of(artifact, data, digest, lines, plan.samples))
 
 
 def _taken(artifact: Artifact) -> tuple[tuple[int | AxisRange, int | AxisRange], int]:

@@ -36,13 +36,16 @@ def command(
     ] = None,
     max_loss: Annotated[
         list[str] | None,
-        typer.Option(metavar="METRIC=MOST", help="Quality that may be lost: kid=0.001, levels=0.5; repeatable."),
+        typer.Option(
+            metavar="METRIC=MOST",
+            help="Quality that may be lost: kid=0.001, levels=0.5, of texts nats=0.01, tokens=0.2; repeatable.",
+        ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
             help="Real images, for metrics that compare with them; of a network that takes images, what it "
-            "should make of them."
+            "should make of them; of one that writes, texts to score instead of its own."
         ),
     ] = None,
     extractor: Annotated[str, typer.Option(help="Feature extractor of metrics.")] = "efficientnet-lite0",

@@ -15,12 +15,15 @@ from gantools.optimize.plan import Plan
 from gantools.runtime.session import Session
 from gantools.samplers import SAMPLERS
 from gantools.verify.gate import SEEDS_FROM, Yardstick, check_budgets, is_of_sets, quality_losses, raise_if_lost
+from gantools.verify.text_gate import budgets_of
 from gantools.verify.trials import Images, trial_inputs
 
 _MADE_UP = 16  # pictures, where an artifact carries none
 
 
-def check_plan(plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str | None) -> None:
+def check_plan(
+    plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str | None, *, of_texts: bool = False
+) -> None:
     """Refuse a budget that cannot be judged, before anything is built.
 
     Args:
@@ -28,6 +31,7 @@ def check_plan(plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str |
         yardstick: What it is measured with.
         sampler: Of the artifact.
         absent: Why the compiled graph cannot be run here; none: it can.
+        of_texts: Whether the artifact makes texts.
 
     Raises:
         BackendError: The compiled graph cannot be run here, so nothing can be said of its loss.
@@ -39,8 +43,11 @@ def check_plan(plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str |
             f"'{of_sets[0]}' is of a set of samples, and this generator makes an image of each image.",
             hint="give --max-loss psnr=0.1, ssim=0.01, levels=1 or features=0.01",
         )
-    check_budgets(plan.max_loss, yardstick)
-    if plan.precision == "int8" and not plan.max_loss:
+    if of_texts:
+        budgets_of(plan.precision, plan.max_loss)
+    else:
+        check_budgets(plan.max_loss, yardstick)
+    if plan.precision == "int8" and not plan.max_loss and not of_texts:
         raise RecipeError(
             "what int8 costs depends on the generator, and no element-wise limit knows it.",
             hint="give a budget, such as --max-loss levels=1 or --max-loss kid=0.001 --data SOURCE",

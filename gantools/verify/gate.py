@@ -27,6 +27,7 @@ from gantools.metrics.interval import CONFIDENCE, interval, split
 from gantools.metrics.metric import GROUPS, Groups, Metric, means_without
 from gantools.metrics.pairs import PAIR_METRICS, PairMetric, Pairs, Pictures
 from gantools.metrics.reference import LIMIT, References, reference_rows
+from gantools.verify.text_gate import RealTexts
 
 SEEDS_FROM = 2_000_000
 """Neither parity nor people use these seeds."""
@@ -42,11 +43,13 @@ class Yardstick:
         extractor: Whose features sets are compared by; none: only metrics of pairs.
         pairs: Images and what should be made of each, for graphs that make images of images; none: their samples are
             compared with those of the source alone.
+        texts: Real ones, for generators of texts; none: those that the source writes.
     """
 
     references: References | None = None
     extractor: Extractor | None = None
     pairs: Pairs | None = None
+    texts: RealTexts | None = None
 
 
 def needs_features(name: str) -> bool:
