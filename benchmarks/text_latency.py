@@ -3,10 +3,11 @@
     python benchmarks/text_latency.py [--batches 1,16,256] [--record FILE]
 
 A GRU of 512 units over 5,000 words with random weights, 32 steps, which all variants take: nobody stops early. All have
-the same weights, fp32 and the same threads, and return tokens in the host's memory; and the same uniform numbers, but
-for the baseline, which draws with ``torch.multinomial`` as loops are usually written. In turns, in one process;
-medians, and the ratio to PyTorch's loop with its interval over rounds. The limit is that of memory: every step reads
-all weights but those of words that do not come up.
+the same weights and threads, fp32 where nothing else is said, and return tokens in the host's memory; and the same
+uniform numbers, but for the baseline, which draws with ``torch.multinomial`` as loops are usually written. Those in
+fewer bits are what ``optimize`` makes; where its budgets of texts refuse one, the row is left out and the reason told.
+In turns, in one process; medians, and the ratio to PyTorch's loop with its interval over rounds. The limit is that of
+memory in fp32: every step reads all weights but those of words that do not come up.
 """
 
 from __future__ import annotations
@@ -25,14 +26,19 @@ import numpy as np
 import torch
 
 from gantools.bench.ceilings import ceilings
-from gantools.core.artifact import GraphFile
+from gantools.core.artifact import Artifact, GraphFile, Manifest, load_artifact, seal
 from gantools.core.atomic import write_atomic
+from gantools.core.errors import GantoolsError
+from gantools.core.proof import QualityLoss
 from gantools.core.spec import AxisRange
 from gantools.core.tokens import BEGIN
+from gantools.data.tokenizers import train_tokenizer
 from gantools.export.onnx import write_onnx
 from gantools.models import MODELS
 from gantools.models.model import Model
 from gantools.models.text.choice import Choice
+from gantools.optimize.optimize import optimize
+from gantools.optimize.plan import Plan, PlanPrecision
 from gantools.runtime.backends.base import Arrays
 from gantools.runtime.session import Session, Where
 from gantools.timing.environment import LoadWatch, default_threads, environment
@@ -41,21 +47,55 @@ from gantools.timing.stats import ratio_of_medians
 from gantools.verify.trials import trial_inputs
 
 STEPS, VOCABULARY, HIDDEN = 32, 5000, 512
+SPREAD = {"cells": 4.0, "output": 8.0}
+"""What weights are multiplied by: fresh ones fill no state and find all words as likely, which trained ones do not."""
 BASELINE = "PyTorch, step by step"
+NAMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+LOW: tuple[tuple[str, PlanPrecision], ...] = (
+    ("onnxruntime", "fp16"),
+    ("onnxruntime", "int8"),
+    ("openvino", "fp16"),
+    ("openvino", "bf16"),
+    ("openvino", "int8"),
+)
 
 
 def built(folder: Path) -> tuple[Model, dict[str, GraphFile]]:
-    """The model, and its graphs in files."""
+    """The model, and its graphs in files, which are an artifact."""
     torch.manual_seed(0)
     row = MODELS.load("text_gru")
     model = row.build(row.Config(vocabulary=VOCABULARY, steps=STEPS, embedding=256, hidden=HIDDEN)).eval()
+    net: Any = model.nets["G"]
+    for part, factor in SPREAD.items():
+        for weight in getattr(net, part).parameters():
+            weight.data *= factor
     entries = {}
-    for name in ("generator", "step"):
+    for name in ("generator", "step", "score"):
         graph = model.graphs[name]
         spec = graph.spec.with_axis("batch", AxisRange(min=1, opt=16, max=256))
         write_onnx(graph, spec, folder / f"{name}.onnx")
         entries[name] = GraphFile(file=f"{name}.onnx", format="onnx", precision="fp32", spec=spec)
+    (folder / model.text.tokenizer).write_text(train_tokenizer(["some words"], "word", VOCABULARY))
+    known: Any = {"sampler": model.sampler, "graphs": entries, "output": model.text}
+    seal(folder, Manifest(schema=1, name="text_gru", modality="text", **known))
     return model, entries
+
+
+def in_fewer_bits(artifact: Artifact, folder: Path, threads: int) -> tuple[dict[str, Session], dict[str, Any]]:
+    """What the budgets of texts let through: variant -> its graph, and what it lost."""
+    opened: dict[str, Session] = {}
+    lost: dict[str, tuple[QualityLoss, ...]] = {}
+    for target, precision in LOW:
+        name = f"gantools, one call, {NAMES[target]}, {precision}"
+        try:
+            plan = Plan(target=target, precision=precision, threads=threads, samples=500)
+            made = optimize(artifact, plan, folder / f"{target}-{precision}")
+        except GantoolsError as err:
+            print(f"{name} is left out: {err.message}", file=sys.stderr)
+            continue
+        opened[name] = Session.of(made, None, Where(threads=threads))
+        lost[name] = made.manifest.steps[-1].losses
+    return opened, lost
 
 
 def in_torch(step: Callable[..., Any], net: Any, given: Arrays) -> np.ndarray:
@@ -121,7 +161,9 @@ def main() -> None:
             (backend, name): Session(Path(folder) / entry.file, entry, Where(backend, threads=threads))
             for backend in ("onnxruntime", "openvino")
             for name, entry in entries.items()
+            if name != "score"
         }
+        low, lost = in_fewer_bits(load_artifact(Path(folder)), Path(folder) / "low", threads)
         weights = sum(one.numel() * 4 for name, one in net.named_parameters() if not name.startswith("embedding"))
         limit_ms = STEPS * weights / best.bandwidth(weights) * 1000
         for batch in [int(one) for one in given.batches.split(",")]:
@@ -137,6 +179,7 @@ def main() -> None:
                 "OpenVINO, step by step": partial(in_steps, opened["openvino", "step"], inputs),
                 "gantools, one call, ONNX Runtime": partial(opened["onnxruntime", "generator"].run, inputs),
                 "gantools, one call, OpenVINO": partial(opened["openvino", "generator"].run, inputs),
+                **{name: partial(session.run, inputs) for name, session in low.items()},
             }
             found = {name: call() for name, call in calls.items()}
             tokens = {name: one["tokens"] if isinstance(one, dict) else one for name, one in found.items()}
@@ -156,13 +199,14 @@ def main() -> None:
                         "tokens_per_s": batch * STEPS / p50 * 1000,
                         "faster": ratio.model_dump(mode="json"),
                         "equal_tokens": equal[name],
+                        "lost": {loss.metric: loss.model_dump(mode="json") for loss in lost.get(name, ())},
                         "memory_limit_ms": limit_ms,
                         "calls": some.size,
                     }
                 )
                 ends = " to ".join(f"{end:.2f}" for end in ratio.interval or ())
                 print(
-                    f"batch {batch:3}  {name:34} {p50:8.2f} ms  {batch * STEPS / p50 * 1000:10,.0f} tokens/s  "
+                    f"batch {batch:3}  {name:40} {p50:8.2f} ms  {batch * STEPS / p50 * 1000:10,.0f} tokens/s  "
                     f"{ratio.value:5.2f}x ({ends})  tokens equal {equal[name]:.2%}  limit {limit_ms:.2f} ms",
                     file=sys.stderr,
                 )

@@ -139,12 +139,18 @@ def _yardstick_of_texts(
     from gantools.runtime.tokens import Tokenizer
     from gantools.verify.gate import Yardstick
     from gantools.verify.sentence_losses import SentenceYardstick, needs_text_features
+    from gantools.verify.text_gate import NATS, beside, texts_of
 
-    of_features = any(needs_text_features(name) for name in plan.max_loss)
+    of_features = any(needs_text_features(name) for name in beside(plan.max_loss))
     network = load_text_extractor(extractor or DEFAULT, Where(threads=plan.threads), on_event) if of_features else None
     references = read_texts(data, on_event=on_event) if data is not None else ()
     decode = Tokenizer(artifact.tokenizer()).decode
-    return Yardstick(sentences=SentenceYardstick(decode, references, data or "", network))
+    sentences = SentenceYardstick(decode, references, data or "", network)
+    # Where other figures are asked for, the data is for them, and likelihoods are of what the generator writes.
+    if data is None or (beside(plan.max_loss) and NATS not in plan.max_loss):
+        return Yardstick(sentences=sentences)
+    real = texts_of(artifact, data, sentences.digest, references, plan.samples)
+    return Yardstick(sentences=sentences, texts=real)
 
 
 def _taken(artifact: Artifact) -> tuple[tuple[int | AxisRange, int | AxisRange], int]:

@@ -38,14 +38,14 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="METRIC=MOST",
-            help="Quality that may be lost: kid=0.001, levels=0.5, of texts bleu-4=0.01; repeatable.",
+            help="Quality that may be lost: kid=0.001, levels=0.5, of texts nats=0.01, bleu-4=0.01; repeatable.",
         ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
             help="Real images or texts, for metrics that compare with them; of a network that takes images, what it "
-            "should make of them."
+            "should make of them; of one that writes, texts to score instead of its own."
         ),
     ] = None,
     extractor: Annotated[

@@ -42,6 +42,7 @@ def command(
         emit_json(report.model_dump(mode="json"))
     else:
         rows = [row for graph in report.graphs for row in _rows(graph)]
+        rows += [["texts", f"loss of {loss.metric}", _word(loss.ok), f"{loss}"] for loss in report.losses]
         show_table(f"{artifact}: {report.verdict}", ["graph", "check", "holds", "found"], rows)
     report.raise_if_failed()
 

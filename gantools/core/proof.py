@@ -60,11 +60,12 @@ class QualityLoss(Frozen):
     """How much worse samples of a graph are than those of its source for the same seeds.
 
     Attributes:
-        metric: Name in the table of metrics, or ``levels``: the mean absolute difference in levels of 0..255.
+        metric: Name in the table of metrics, or ``levels``: the mean absolute difference in levels of 0..255. Of texts
+            ``nats``: how much less likely a token of known texts is; or ``tokens``: the share that is other ones.
         loss: In the metric's unit; above 0 where the graph is worse.
         interval: Confidence interval of ``loss`` at ``confidence``, a jackknife over pairs of samples.
-        budget: The most that the user allowed.
-        source: The metric of the source's samples; None for ``levels``.
+        budget: The most that was allowed.
+        source: The metric of the source's samples; None for ``levels`` and ``tokens``.
         final: Of the graph's.
     """
 

@@ -16,12 +16,15 @@ from gantools.runtime.session import Session
 from gantools.samplers import SAMPLERS
 from gantools.verify.gate import SEEDS_FROM, Yardstick, check_budgets, is_of_sets, quality_losses, raise_if_lost
 from gantools.verify.sentence_losses import sentence_losses
+from gantools.verify.text_gate import beside, budgets_of
 from gantools.verify.trials import Images, trial_inputs
 
 _MADE_UP = 16  # pictures, where an artifact carries none
 
 
-def check_plan(plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str | None) -> None:
+def check_plan(
+    plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str | None, *, of_texts: bool = False
+) -> None:
     """Refuse a budget that cannot be judged, before anything is built.
 
     Args:
@@ -29,6 +32,7 @@ def check_plan(plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str |
         yardstick: What it is measured with.
         sampler: Of the artifact.
         absent: Why the compiled graph cannot be run here; none: it can.
+        of_texts: Whether the artifact makes texts.
 
     Raises:
         BackendError: The compiled graph cannot be run here, so nothing can be said of its loss.
@@ -40,8 +44,10 @@ def check_plan(plan: Plan, yardstick: Yardstick, sampler: Sampler, absent: str |
             f"'{of_sets[0]}' is of a set of samples, and this generator makes an image of each image.",
             hint="give --max-loss psnr=0.1, ssim=0.01, levels=1 or features=0.01",
         )
-    check_budgets(plan.max_loss, yardstick)
-    if plan.precision == "int8" and not plan.max_loss:
+    if of_texts:
+        budgets_of(plan.precision, plan.max_loss)
+    check_budgets(beside(plan.max_loss) if of_texts else plan.max_loss, yardstick)
+    if plan.precision == "int8" and not plan.max_loss and not of_texts:
         raise RecipeError(
             "what int8 costs depends on the generator, and no element-wise limit knows it.",
             hint="give a budget, such as --max-loss levels=1 or --max-loss kid=0.001 --data SOURCE",
@@ -86,8 +92,8 @@ class Judge:
         after = _samples(session, self._sampler, self._seeds, self._pictures)
         seeds, budgets = f"{self._seeds.start}-{self._seeds.stop - 1}", self._plan.max_loss
         if (sentences := self._yardstick.sentences) is not None:
-            one, other = np.asarray(self._before, np.int32), np.asarray(after, np.int32)
-            return sentence_losses(one, other, budgets, seeds=seeds, yardstick=sentences, on_event=self._on_event)
+            one, other, rest = np.asarray(self._before, np.int32), np.asarray(after, np.int32), beside(budgets)
+            return sentence_losses(one, other, rest, seeds=seeds, yardstick=sentences, on_event=self._on_event)
         yardstick, on_event = self._yardstick, self._on_event
         return quality_losses(self._before, after, budgets, seeds=seeds, yardstick=yardstick, on_event=on_event)
 

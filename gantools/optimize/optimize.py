@@ -24,12 +24,14 @@ from gantools.optimize.budget import Judge, check_plan
 from gantools.optimize.plan import Plan
 from gantools.optimize.sparing import spared
 from gantools.optimize.targets import TARGETS, Target
+from gantools.optimize.text_budget import text_losses
 from gantools.optimize.typed import Draft
 from gantools.runtime.session import Session, Where
 from gantools.verify.attest import attest_build, check_precision
 from gantools.verify.gate import Yardstick
 from gantools.verify.parity import check
 from gantools.verify.report import open_reference, raise_failures, unavailable, verify_graph
+from gantools.verify.text_gate import SCORE, beside, budgets_of, is_judged
 from gantools.verify.tolerances import tolerance_of
 from gantools.verify.trials import examples_of
 
@@ -74,14 +76,14 @@ def optimize(
     # On the CPU whatever is missing is an error; a GPU may be elsewhere.
     absent = None if device == "cpu" else unavailable(plan.target, device)
     manifest = artifact.manifest
-    check_plan(plan, yardstick, manifest.sampler, absent)
+    check_plan(plan, yardstick, manifest.sampler, absent, of_texts=manifest.modality == "text")
     if plan.precision == "int8" and plan.rest is None:
         plan = plan.model_copy(update={"rest": target.rest()})
     making = _Making(artifact, plan, target, yardstick, on_event)
     graphs: dict[str, GraphFile] = {}
     parity: list[Parity] = []
     said = list(notes)
-    with staged_folder(out, marker=MANIFEST) as folder:
+    with staged_folder(out, marker=MANIFEST) as folder, tempfile.TemporaryDirectory() as aside:
         making.choose_islands()
         for done, name in enumerate(manifest.graphs):
             on_event(Progress("optimize", done, len(manifest.graphs), "graphs"))
@@ -89,6 +91,7 @@ def optimize(
             entry = making.draft(name).write(typed, making.islands[name])
             if absent:
                 parity += _judge_typed(artifact, name, entry, typed, plan)
+                making.keep(name, entry, typed, Path(aside))
             graphs[name] = entry = target.compile(typed, entry, plan, on_event)
             if not absent:
                 parity += _judge_compiled(artifact, name, entry, folder / entry.file, plan, target)
@@ -103,7 +106,7 @@ def optimize(
             said.append(
                 f"compiled for device '{device}' and not run: {absent} The graphs in {plan.precision} were {stand_in}."
             )
-        losses = making.hold(folder, graphs) if plan.max_loss else ()
+        losses = making.hold(folder, graphs)
         for kept in (manifest.goldens, manifest.examples):
             if kept:
                 shutil.copyfile(artifact.folder / kept.file, folder / kept.file)
@@ -161,6 +164,7 @@ class _Making:
         self.where = Where(threads=plan.threads)
         self.drafts: dict[str, Draft] = {}
         self.islands: dict[str, tuple[str, ...]] = {}
+        self._typed: dict[str, tuple[Path, GraphFile]] = {}
 
     def draft(self, name: str) -> Draft:
         """The rewritten graph; rewritten on first use."""
@@ -183,7 +187,7 @@ class _Making:
             draft, known = self.draft(name), (self.plan.islands or {}).get(name)
             if known is not None:
                 self.islands[name] = draft.having(known)
-            elif self.plan.precision != "int8" or not draft.products:
+            elif self.plan.precision != "int8" or not draft.products or draft.products_alone:
                 self.islands[name] = draft.islands()
             elif name == main:
                 self.islands[name] = spared(draft, self._losses, self.on_event)
@@ -206,8 +210,36 @@ class _Making:
             with Session(Path(aside) / entry.file, entry, self.where) as session:
                 return self.judge.losses(session)
 
+    def keep(self, name: str, entry: GraphFile, typed: Path, aside: Path) -> None:
+        """Keep a typed file of a generator of texts that is compiled for elsewhere, to judge it here."""
+        if is_judged(self.artifact) and name in (SCORE, self.artifact.manifest.sampler.graph):
+            shutil.copyfile(typed, aside / typed.name)
+            self._typed[name] = (aside / typed.name, entry)
+
     def hold(self, folder: Path, graphs: Mapping[str, GraphFile]) -> tuple[QualityLoss, ...]:
-        """Hold the graph that applications run to the plan's budget."""
+        """Hold what applications run to the plan's budget."""
+        if not is_judged(self.artifact):
+            return self._hold_samples(folder, graphs) if self.plan.max_loss else ()
+        losses: tuple[QualityLoss, ...] = ()
+        if budgets_of(self.plan.precision, self.plan.max_loss):
+            losses += self._hold_texts(folder, graphs)
+        if beside(self.plan.max_loss):
+            losses += self._hold_samples(folder, graphs)
+        return losses
+
+    def _hold_texts(self, folder: Path, graphs: Mapping[str, GraphFile]) -> tuple[QualityLoss, ...]:
+        """On the files that ship; where these cannot be run, on typed ones by a runtime that is here, if any is."""
+        files = {name: (folder / entry.file, entry) for name, entry in graphs.items()} | self._typed
+        where = Where(_STAND_INS[self.plan.precision], "cpu", self.plan.threads) if self._typed else self.where
+        if self._typed and unavailable(_STAND_INS[self.plan.precision], "cpu"):
+            return ()
+        with (
+            Session(*files[self.artifact.manifest.sampler.graph], where) as writing,
+            Session(*files[SCORE], where) as scoring,
+        ):
+            return text_losses(self.artifact, self.plan, self.yardstick.texts, writing, scoring)
+
+    def _hold_samples(self, folder: Path, graphs: Mapping[str, GraphFile]) -> tuple[QualityLoss, ...]:
         name = self.artifact.manifest.sampler.graph
         forms = {name: self.draft(name).forms}
         exact = self.plan.model_copy(

@@ -5,13 +5,13 @@ Measured, not guessed: the fp32 graph is run on real inputs, the latents of seed
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import onnx_ir as ir
 
 from gantools.optimize.observation import observed
-from gantools.optimize.rewrites.reading import constant
+from gantools.optimize.rewrites.reading import constant, is_op
 from gantools.runtime.backends.base import Arrays
 
 LARGEST = 65504.0
@@ -21,7 +21,9 @@ MARGIN = 4.0
 
 
 def largest_values(model: ir.Model, inputs: Iterable[Arrays]) -> dict[str, float]:
-    """Largest magnitude of every float32 value of the main graph that a node gives; infinite where one is not finite.
+    """Largest magnitude of every float32 value that a node gives; infinite where one is not finite.
+
+    Of loops, those in the bodies of Scans of the main graph are among them.
 
     Args:
         model: Fp32; not changed.
@@ -31,7 +33,7 @@ def largest_values(model: ir.Model, inputs: Iterable[Arrays]) -> dict[str, float
         MissingDependencyError: ONNX Runtime is not installed.
     """
     values = [
-        value for node in model.graph for value in node.outputs if value.name and value.dtype == ir.DataType.FLOAT
+        value for node in _nodes(model) for value in node.outputs if value.name and value.dtype == ir.DataType.FLOAT
     ]
     names = [str(value.name) for value in values]
     largest = dict.fromkeys(names, 0.0)
@@ -43,7 +45,7 @@ def largest_values(model: ir.Model, inputs: Iterable[Arrays]) -> dict[str, float
 
 
 def overflowing(model: ir.Model, inputs: Iterable[Arrays]) -> tuple[str, ...]:
-    """Names of the nodes of the main graph that float16 is too small for.
+    """Names of the nodes that float16 is too small for, in the main graph and in the bodies of its Scans.
 
     These are the nodes that give a value of more than ``LARGEST / MARGIN`` on some input, those that take it, and those
     with a constant that does not fit.
@@ -64,5 +66,12 @@ def overflowing(model: ir.Model, inputs: Iterable[Arrays]) -> tuple[str, ...]:
         return value.name in large
 
     return tuple(
-        str(node.name) for node in model.graph if any(map(is_large, node.outputs)) or any(map(is_large, node.inputs))
+        str(node.name) for node in _nodes(model) if any(map(is_large, node.outputs)) or any(map(is_large, node.inputs))
     )
+
+
+def _nodes(model: ir.Model) -> Iterator[ir.Node]:
+    for node in model.graph:
+        yield node
+        if is_op(node, "Scan"):
+            yield from node.attributes["body"].as_graph()

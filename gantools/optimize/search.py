@@ -34,6 +34,7 @@ from gantools.optimize.plan import Plan
 from gantools.optimize.targets import TARGETS
 from gantools.runtime.backends import BACKENDS
 from gantools.verify.gate import Yardstick
+from gantools.verify.text_gate import NATS
 
 REPORT = "search.json"
 REASONS = (BackendError, MissingDependencyError, ParityError, PrecisionError, QualityError)
@@ -91,7 +92,7 @@ def search(
     work = out.parent / f".{out.name}.search"
     made: dict[str, Artifact] = {}
     outcomes: dict[str, Outcome] = {}
-    candidates = candidate_plans(plan, on_event)
+    candidates = candidate_plans(plan, on_event, of_texts=artifact.manifest.modality == "text")
     try:
         for done, (name, candidate) in enumerate(candidates.items()):
             on_event(Progress("search", done, len(candidates), "candidates"))
@@ -140,22 +141,23 @@ def _standing(names: Iterable[str], outcomes: Mapping[str, Outcome], current: st
     return Standing(("candidate", "so far"), tuple(rows))
 
 
-def candidate_plans(plan: Plan, on_event: OnEvent = ignore) -> dict[str, Plan]:
+def candidate_plans(plan: Plan, on_event: OnEvent = ignore, *, of_texts: bool = False) -> dict[str, Plan]:
     """Name -> plan, for every target that can run here and every precision that it multiplies in.
 
-    Without a budget nothing may be lost, so that only fp32 is left.
+    Without a budget nothing may be lost, so that only fp32 is left; texts have budgets that hold where none is given.
     """
+    judged = of_texts or bool(plan.max_loss)
     plans: dict[str, Plan] = {}
     for target_name in TARGETS:
         target = TARGETS.load(target_name)
         device = plan.device or target.device
         if not BACKENDS.load(target_name).probe(device).ok:
             continue
-        for precision in target.precisions(device):
+        for precision in target.precisions(device, of_texts=of_texts):
             candidate = plan.model_copy(update={"target": target_name, "precision": precision})
-            if (plan.max_loss or precision == "fp32") and target.refusal(candidate) is None:
+            if (judged or precision == "fp32") and target.refusal(candidate) is None:
                 plans[f"{target_name}-{precision}"] = candidate
-    if not plan.max_loss:
+    if not judged:
         on_event(Note("without --max-loss nothing may be lost: only fp32 is tried"))
     return plans
 
@@ -176,6 +178,8 @@ def _made(artifact: Artifact, plan: Plan, folder: Path, on_event: OnEvent, yards
 
 def _is_of(loss: QualityLoss, yardstick: Yardstick) -> bool:
     """Whether a loss was measured with this yardstick."""
+    if loss.metric == NATS:
+        return loss.data_sha256 == (yardstick.texts.digest if yardstick.texts else "")
     sentences = yardstick.sentences
     known = [one.digest for one in (yardstick.references, yardstick.pairs, sentences) if one is not None]
     extractor = sentences.extractor if sentences is not None else yardstick.extractor

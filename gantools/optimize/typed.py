@@ -16,7 +16,9 @@ from gantools.core.registry import unknown_name
 from gantools.optimize.forms import Forms, rewritten
 from gantools.optimize.multiply_adds import of_node
 from gantools.optimize.passes import PASSES
+from gantools.optimize.passes.casting import weighs
 from gantools.optimize.passes.int8 import Quantization, quantize, rest_in_bf16
+from gantools.optimize.passes.matrices import largest_inputs, put_scales
 from gantools.optimize.passes.products import ends, others, products
 from gantools.optimize.plan import Plan
 from gantools.optimize.race import Runtime, copied
@@ -42,6 +44,7 @@ class Draft:
     Attributes:
         spec: Its interface, with the limits of the plan.
         forms: Which forms it has.
+        products_alone: Whether only products get the precision, as of texts.
 
     Raises:
         ArtifactError: It is no fp32 ONNX.
@@ -49,6 +52,7 @@ class Draft:
     """
 
     def __init__(self, artifact: Artifact, name: str, plan: Plan, device: str, on_event: OnEvent = ignore) -> None:
+        self.name = name
         path, self.entry = artifact.graph(name)
         if self.entry.format != "onnx" or self.entry.precision not in ("fp32", plan.precision):
             raise ArtifactError(
@@ -57,6 +61,7 @@ class Draft:
                 hint="give the artifact that 'gantools export' wrote",
             )
         self.artifact, self.plan, self.device = artifact, plan, device
+        self.products_alone = artifact.manifest.modality == "text"
         self.spec = self.entry.spec
         for axis, limits in plan.axes.items():
             if axis not in self.spec.axes:
@@ -87,7 +92,15 @@ class Draft:
     @cached_property
     def quantization(self) -> Quantization:
         """With every product in int8; worked out once, since all islands are cut from it."""
+        if self.products_alone:
+            return Quantization(self.model, put_scales(copied(self.model), self.largest))
         return quantize(self.model, self.trials)
+
+    @cached_property
+    def largest(self) -> dict[str, float]:
+        """How large what each product takes becomes: in the main graph, which alone makes its own texts and states."""
+        main, found = self.artifact.manifest.sampler.graph, largest_inputs(self.model, self.trials)
+        return found if self.name == main else found | Draft(self.artifact, main, self.plan, self.device).largest
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -101,7 +114,11 @@ class Draft:
     def islands(self) -> tuple[str, ...]:
         """What stays in fp32 as long as nothing more is known: what overflows fp16; in int8 the first and the last."""
         if self.plan.precision == "fp16" and self.entry.precision == "fp32":
-            return overflowing(self.model, self.trials)
+            large = overflowing(self.model, self.trials)
+            kept = {node.name for node in self.model.graph.all_nodes() if self.products_alone and not weighs(node)}
+            return tuple(name for name in large if name not in kept)
+        if self.products_alone:
+            return ()
         return ends(self.model) if self.plan.precision == "int8" else ()
 
     def having(self, islands: tuple[str, ...]) -> tuple[str, ...]:
@@ -110,7 +127,7 @@ class Draft:
         Raises:
             RecipeError: There is no such node; another form renames what it replaces.
         """
-        if missing := sorted(set(islands) - {str(node.name) for node in self.model.graph}):
+        if missing := sorted(set(islands) - {str(node.name) for node in self.model.graph.all_nodes()}):
             raise RecipeError(
                 f"the plan names '{missing[0]}' as an island, and no node of the rewritten graph is called so.",
                 hint="give the plan the forms that the islands were found with",
@@ -135,9 +152,10 @@ class Draft:
         if precision == "int8" and set(self.products) - set(islands):
             model = self.quantization.sparing(islands)
             if self.plan.rest == "bf16":
-                model = rest_in_bf16(model, set(islands) - set(others(model)))  # raced in fp32
-        elif precision in PASSES and self.entry.precision == "fp32":
-            model = PASSES.load(precision)(model, islands)
+                spared = set(islands) if self.products_alone else set(islands) - set(others(model))  # raced in fp32
+                model = rest_in_bf16(model, spared, products_alone=self.products_alone)
+        elif precision in ("fp16", "bf16") and self.entry.precision == "fp32":
+            model = PASSES.load(precision)(model, islands, products_alone=self.products_alone)
         ir.save(model, path)
         onnx.checker.check_model(path, full_check=True)
         return GraphFile(
@@ -151,4 +169,4 @@ class Draft:
 
 
 def _in_order(model: ir.Model, names: Collection[str]) -> Iterable[str]:
-    return (str(node.name) for node in model.graph if node.name in names)
+    return (str(node.name) for node in model.graph.all_nodes() if node.name in names)

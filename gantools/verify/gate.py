@@ -28,6 +28,7 @@ from gantools.metrics.metric import GROUPS, Groups, Metric, means_without
 from gantools.metrics.pairs import PAIR_METRICS, PairMetric, Pairs, Pictures
 from gantools.metrics.reference import LIMIT, References, reference_rows
 from gantools.verify.sentence_losses import SentenceYardstick, check_sentence_budgets
+from gantools.verify.text_gate import RealTexts
 
 SEEDS_FROM = 2_000_000
 """Neither parity nor people use these seeds."""
@@ -44,12 +45,14 @@ class Yardstick:
         pairs: Images and what should be made of each, for graphs that make images of images; none: their samples are
             compared with those of the source alone.
         sentences: For generators of texts, in the place of all others; none: it makes images.
+        texts: Those whose likelihoods are compared; none: those that the source writes.
     """
 
     references: References | None = None
     extractor: Extractor | None = None
     pairs: Pairs | None = None
     sentences: SentenceYardstick | None = None
+    texts: RealTexts | None = None
 
 
 def needs_features(name: str) -> bool:

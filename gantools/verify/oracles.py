@@ -22,7 +22,7 @@ from gantools.core.sampler import Sampler
 from gantools.core.spec import Frozen
 from gantools.runtime.backends.base import Arrays
 from gantools.runtime.session import Session
-from gantools.verify.parity import SEEDS_FROM
+from gantools.verify.parity import SEEDS_FROM, TOKENS, compare_arrays, rows_of_equal_tokens
 from gantools.verify.tolerances import Tolerance
 from gantools.verify.trials import Images, trial_inputs
 
@@ -107,12 +107,19 @@ def _pick(arrays: Arrays, rows: npt.NDArray[np.intp]) -> Arrays:
 
 def _judge(name: str, session: Session, got: Arrays, expected: Arrays, tolerance: Tolerance | None) -> OracleResult:
     worst = OracleResult(name=name, ok=True, max_abs=0.0, limit=0.0)
+    rounded = tolerance is not None and tolerance.tokens is not None
+    rows = rows_of_equal_tokens(session.spec, got, expected) if rounded else slice(None)
     for tensor in session.spec.outputs:
-        limit = tolerance.limit(tensor.dtype) if tolerance else 0.0
-        if tensor.dtype.startswith("float"):
-            limit *= max(1.0, float(np.abs(expected[tensor.name]).max(initial=0.0)))  # as parity does
-        difference = got[tensor.name].astype(np.float64) - expected[tensor.name].astype(np.float64)
-        largest = float(np.abs(difference).max(initial=0.0))
+        one, other = got[tensor.name], expected[tensor.name]
+        if tolerance is not None and rounded and tensor.dtype == TOKENS:
+            found = compare_arrays(tensor, one, other, tolerance)
+            largest, limit = found.max_abs, found.limit
+        else:
+            limit = tolerance.limit(tensor.dtype) if tolerance else 0.0
+            if tensor.dtype.startswith("float"):
+                limit *= max(1.0, float(np.abs(other).max(initial=0.0)))  # as parity does
+            difference = one[rows].astype(np.float64) - other[rows].astype(np.float64)
+            largest = float(np.abs(difference).max(initial=0.0))
         ok = largest <= limit  # false for not-a-number
         if not ok or (worst.ok and largest >= worst.max_abs):
             worst = OracleResult(name=name, ok=ok, max_abs=largest, limit=limit)

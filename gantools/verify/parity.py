@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from gantools.core.errors import ParityError
 from gantools.core.proof import Parity
 from gantools.core.sampler import Sampler
 from gantools.core.spec import GraphSpec, TensorSpec
+from gantools.core.tokens import END
 from gantools.runtime.session import Session
 from gantools.verify.tolerances import LEVELS, RANGE, Tolerance
 from gantools.verify.trials import Images, trial_inputs
@@ -32,6 +33,8 @@ runtimes choose differently, and all that follows is another text. Of 10,000 tex
 (fp32, PyTorch, ONNX Runtime and OpenVINO in pairs, trained and with random weights, ``benchmarks/text_parity.py``); a
 vocabulary of 50,000 has three times as many ends, and a text of 512 tokens sixteen times as many chances.
 """
+TOKENS = "int32"
+"""The type of tokens, and of no other output."""
 MILLION = 1_000_000
 """Values whose largest difference the limits are argued for (``tolerances``)."""
 
@@ -43,14 +46,15 @@ class Difference:
     Attributes:
         output: Name in the graph.
         max_abs: Largest absolute difference in the output's own units; infinite where a value is not a number. Of
-            tokens, the share of rows that differ.
+            tokens, the share that is not equal of what is counted.
         limit: The largest that is accepted of a million values; for floats beyond [-1, 1] in proportion to the largest
             one expected.
         psnr_db: Peak signal-to-noise ratio; None when everything is equal.
         least_psnr_db: The least that is accepted.
-        values: How many there are; of tokens, rows.
+        values: How many are counted.
         beyond: How many of them differ by more than the limit.
-        tokens: Whether it is tokens, which may differ where two of them are nearly tied.
+        counted: What is: values; of tokens in fp32 rows, which may differ where two are nearly tied; else tokens that
+            follow the same ones.
     """
 
     output: str
@@ -60,7 +64,7 @@ class Difference:
     least_psnr_db: float
     values: int
     beyond: int
-    tokens: bool = False
+    counted: Literal["values", "rows", "tokens"] = "values"
 
     @property
     def ok(self) -> bool:
@@ -73,8 +77,11 @@ class Difference:
         return self.limit * (2 if 0 < self.beyond <= self.values // MILLION else 1)
 
     def __str__(self) -> str:
-        if self.tokens:
+        if self.counted == "rows":
             return f"output '{self.output}' differs in {self.beyond} of {self.values} rows (at most {NEAR_TIES:.0%})"
+        if self.counted == "tokens":
+            of = f"{self.beyond} of {self.values} tokens that follow the same ones"
+            return f"output '{self.output}' differs in {of} (at most {self.limit:.1%})"
         psnr = "equal" if self.psnr_db is None else f"{self.psnr_db:.1f} dB (at least {self.least_psnr_db:.1f} dB)"
         beyond = f"; {self.beyond} of {self.values} values are beyond it" if self.values >= MILLION else ""
         return f"output '{self.output}' differs by {self.max_abs:.3g} (limit {self.limit:.3g}{beyond}), {psnr}"
@@ -145,9 +152,47 @@ def measure(
         given |= {name: array[:size] for name, array in (inputs or {}).items()}
         seeds_from += size
         got, expected = graph.run(given), source.run(given)
+        equal = rows_of_equal_tokens(graph.spec, got, expected)
         for name, total in sums.items():
-            total.add(got[name], expected[name])
+            rows = slice(None) if total.tokens else equal  # what is said of another token says nothing of this one
+            total.add(got[name][rows], expected[name][rows])
     return tuple(sums[tensor.name].difference() for tensor in graph.spec.outputs)
+
+
+def rows_of_equal_tokens(
+    spec: GraphSpec, got: Mapping[str, npt.NDArray[Any]], expected: Mapping[str, npt.NDArray[Any]]
+) -> slice | npt.NDArray[np.bool_]:
+    """Which rows of outputs are of the same tokens; all, where a graph gives none or not as many."""
+    names = [tensor.name for tensor in spec.outputs if tensor.dtype == TOKENS]
+    if not names or any(got[name].shape != expected[name].shape for name in names):
+        return slice(None)
+    equal = np.ones(len(got[names[0]]), np.bool_)
+    for name in names:
+        equal &= (got[name] == expected[name]).reshape(len(equal), -1).all(1)
+    return equal
+
+
+def departures(
+    got: npt.NDArray[Any], expected: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Where texts part: behind the first token that differs nothing is compared, since it follows another one.
+
+    Args:
+        got: (rows,) or (rows, steps) tokens.
+        expected: As many.
+
+    Returns:
+        How many tokens of each row follow the same ones, that of its end included: (rows,); and whether the last of
+        these differs: (rows,).
+    """
+    one, other = (tokens.reshape(len(tokens), -1) for tokens in (got, expected))
+    steps = one.shape[1]
+
+    def first(found: npt.NDArray[np.bool_], otherwise: int) -> npt.NDArray[np.int64]:
+        return np.where(found.any(1), found.argmax(1), otherwise)
+
+    ends, parts = first(other == END, steps - 1), first(one != other, steps)
+    return np.minimum(ends, parts) + 1, parts <= ends
 
 
 def compare_arrays(
@@ -167,12 +212,17 @@ class _Sum:
         self.largest = self.squares = 0.0
         self.scale = 1.0
         self.count = self.beyond = 0
-        self.tokens = tensor.dtype == "int32"
+        self.tokens = tensor.dtype == TOKENS
 
     def add(self, got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> None:
         """Infinite for another shape or type, and where a value is not a number."""
         if self.tokens:
             same = got.shape == expected.shape and got.dtype == expected.dtype
+            if same and self.tolerance.tokens is not None:
+                followed, differ = departures(got, expected)
+                self.count, self.beyond = self.count + int(followed.sum()), self.beyond + int(differ.sum())
+                self.largest = self.largest if math.isinf(self.largest) else self.beyond / self.count
+                return
             rows = (got != expected).reshape(len(expected), -1).any(1) if same else np.ones(len(expected), bool)
             self.count, self.beyond = self.count + len(rows), self.beyond + int(rows.sum())
             self.largest = self.beyond / self.count if same else math.inf
@@ -196,8 +246,11 @@ class _Sum:
 
     def difference(self) -> Difference:
         if self.tokens:
-            limit = max(NEAR_TIES, 1 / self.count)
-            return Difference(self.tensor.name, self.largest, limit, None, 0.0, self.count, self.beyond, tokens=True)
+            known = (self.tensor.name, self.largest)
+            if (most := self.tolerance.tokens) is None:
+                return Difference(*known, max(NEAR_TIES, 1 / self.count), None, 0.0, self.count, self.beyond, "rows")
+            limit = most + 3 * math.sqrt(most / self.count)  # three standard deviations of a count of so many
+            return Difference(*known, limit, None, 0.0, self.count, self.beyond, "tokens")
         peak = LEVELS if self.tensor.dtype == "uint8" else RANGE * self.scale
         psnr = None
         if self.squares:

@@ -14,27 +14,32 @@ from typing import Literal
 import numpy as np
 
 from gantools.core.artifact import Artifact, GraphFile, Precision
-from gantools.core.errors import ArtifactError, BackendError, ParityError, PrecisionError
+from gantools.core.errors import ArtifactError, BackendError, ParityError, PrecisionError, QualityError
 from gantools.core.events import OnEvent, Progress, ignore
-from gantools.core.proof import Parity
+from gantools.core.proof import Parity, QualityLoss
 from gantools.core.sampler import Sampler
 from gantools.core.spec import Frozen
 from gantools.runtime.backends import BACKENDS
 from gantools.runtime.session import Session, Where
 from gantools.samplers import SAMPLERS
 from gantools.verify.attest import Attestation, attest, attest_build, check_precision
+from gantools.verify.gate import raise_if_lost
 from gantools.verify.oracles import OracleResult, check_oracles, run_oracles
 from gantools.verify.parity import Difference, batch_sizes_of, compare_arrays, measure, parity_of, raise_if_far
+from gantools.verify.text_gate import SCORE, TextGate, budgets_of, is_judged
 from gantools.verify.tolerances import tolerance_of
 from gantools.verify.trials import examples_of, trial_inputs
 
+_TEXTS = 1000
+"""That a report compares; what an optimization is held to, it is held to on as many as it is told."""
+_BEGIN = "begin"
 Verdict = Literal["passed", "failed", "built, not run"]
 
 
 class Failure(Frozen):
     """Something that does not hold, as the error that it would be."""
 
-    kind: Literal["parity", "precision"]
+    kind: Literal["parity", "precision", "quality"]
     message: str
     hint: str | None = None
 
@@ -76,7 +81,9 @@ class VerifyReport(Frozen):
         artifact: Digest.
         against: Digest of what it was compared with; None: nothing.
         is_parent: Whether that is what the artifact was made from.
-        verdict: ``failed`` if any graph failed; else ``built, not run`` if any could not be run here.
+        verdict: ``failed`` if anything does not hold; else ``built, not run`` if a graph could not be run here.
+        losses: Of texts in less than the precision of what they are compared with: what that changed.
+        failures: Of the losses.
     """
 
     artifact: str
@@ -84,6 +91,8 @@ class VerifyReport(Frozen):
     is_parent: bool
     verdict: Verdict
     graphs: tuple[GraphReport, ...]
+    losses: tuple[QualityLoss, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -96,8 +105,9 @@ class VerifyReport(Frozen):
         Raises:
             ParityError: Outputs or samples differ; with everything else that fails.
             PrecisionError: Only the precision deviates.
+            QualityError: Only texts changed by more than they may.
         """
-        raise_failures([failure for graph in self.graphs for failure in graph.failures])
+        raise_failures([*(failure for graph in self.graphs for failure in graph.failures), *self.failures])
 
 
 def raise_failures(failures: Sequence[Failure], precision_hint: str | None = None) -> None:
@@ -111,7 +121,9 @@ def raise_failures(failures: Sequence[Failure], precision_hint: str | None = Non
         text = "\n".join(failure.message for failure in failures)
         if all(failure.kind == "precision" for failure in failures):
             raise PrecisionError(text, hint=precision_hint or failures[0].hint)
-        raise ParityError(text, hint=next(failure.hint for failure in failures if failure.kind == "parity"))
+        if all(failure.kind == "quality" for failure in failures):
+            raise QualityError(text, hint=failures[0].hint)
+        raise ParityError(text, hint=next(failure.hint for failure in failures if failure.kind != "precision"))
 
 
 def verify(
@@ -146,6 +158,13 @@ def verify(
         reports.append(verify_graph(name, path, entry, artifact, against, where))
     on_event(Progress("verify", len(names), len(names), "graphs"))
     verdicts = {report.verdict for report in reports}
+    losses: tuple[QualityLoss, ...] = ()
+    failures: list[Failure] = []
+    if against is not None and is_judged(artifact) and is_judged(against) and "built, not run" not in verdicts:
+        losses = _text_losses(artifact, against, where)
+        with _collected(failures):
+            raise_if_lost(losses, f"the precision {artifact.graph()[1].precision}")
+    verdicts |= {"failed"} if failures else set()
     order: tuple[Verdict, ...] = ("failed", "built, not run", "passed")
     return VerifyReport(
         artifact=artifact.digest,
@@ -153,6 +172,8 @@ def verify(
         is_parent=against is not None and against.digest == artifact.manifest.parent,
         verdict=next(verdict for verdict in order if verdict in verdicts),
         graphs=tuple(reports),
+        losses=losses,
+        failures=tuple(failures),
     )
 
 
@@ -203,6 +224,22 @@ def verify_graph(
         return _ran(report, session, sampled, against, where, profiled)
 
 
+def _text_losses(artifact: Artifact, against: Artifact, where: Where) -> tuple[QualityLoss, ...]:
+    """What the texts of an artifact lost, held to what it was allowed when it was made, or else to what is usual."""
+    sampler, precision = artifact.manifest.sampler, artifact.graph()[1].precision
+    if precision == against.graph()[1].precision:
+        return ()
+    allowed = {loss.metric: loss.budget for loss in artifact.manifest.steps[-1].losses}
+    with (
+        open_reference(against, against.manifest.sampler.graph, where.threads) as before,
+        open_reference(against, SCORE, where.threads) as scored,
+        Session.of(artifact, None, where) as writing,
+        Session.of(artifact, SCORE, where) as scoring,
+    ):
+        gate = TextGate(before, scored, sampler, _TEXTS)
+        return gate.losses(writing, scoring, budgets_of(precision, allowed))
+
+
 def unavailable(backend: str, device: str) -> str | None:
     """Why nothing can be run on this backend and device here; None: it can."""
     found = BACKENDS.load(backend).probe(device)
@@ -234,9 +271,11 @@ def _ran(
         check_oracles(oracles, report.graph)
     seeds = range(session.spec.tuned_batch)
     timed = trial_inputs(session.spec, sampler, seeds, examples=examples) if profiled else None
-    found["attestation"] = attestation = attest(session, timed)
-    with _collected(failures):
-        check_precision(attestation, report.graph)
+    attestation = attest(session, timed)
+    if attestation.layers or report.graph != _BEGIN:  # what a text begins with may be a row of a table
+        found["attestation"] = attestation
+        with _collected(failures):
+            check_precision(attestation, report.graph)
     if report.graph == sampler.graph and sampled.manifest.goldens is not None:
         found["goldens"] = difference = _golden_difference(session, sampler, sampled)
         with _collected(failures):
@@ -277,10 +316,12 @@ def _golden_difference(session: Session, sampler: Sampler, artifact: Artifact) -
 
 @contextmanager
 def _collected(failures: list[Failure]) -> Iterator[None]:
-    """Turn a parity or precision error into an entry of the report."""
+    """Turn an error of what does not hold into an entry of the report."""
     try:
         yield
     except PrecisionError as err:
         failures.append(Failure(kind="precision", message=err.message, hint=err.hint))
     except ParityError as err:
         failures.append(Failure(kind="parity", message=err.message, hint=err.hint))
+    except QualityError as err:
+        failures.append(Failure(kind="quality", message=err.message, hint=err.hint))

@@ -45,7 +45,8 @@ def trial_inputs(
 
     Returns:
         (len(seeds), *rest of the input's shape) each. Settings are uniform between their limits. Of the inputs that no
-        sampler knows, those of rank 4 are images and the others N(0, 1).
+        sampler knows, those of rank 4 are images and the others N(0, 1); states of a loop lie in (-1, 1), as cells make
+        them.
     """
     known_sizes = {**spec.sizes("opt"), **(sizes or {})}
     known = inputs_of(spec.inputs, sampler, seeds, known_sizes)
@@ -61,7 +62,8 @@ def trial_inputs(
         elif len(shape) == 3:
             known[tensor.name] = _images(tensor, seeds, stream, shape)
         else:
-            known[tensor.name] = normals(seeds, stream, shape).astype(tensor.dtype)
+            drawn = normals(seeds, stream, shape)
+            known[tensor.name] = (np.tanh(drawn) if tensor.state_of else drawn).astype(tensor.dtype)
         if not tensor.has_rows:
             known[tensor.name] = known[tensor.name][0]
     return known

@@ -1,9 +1,14 @@
 """Every generator and discriminator of text in small: what conformance tests build. A new row needs an entry."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from gantools.core.artifact import Artifact, GraphFile, Manifest, load_artifact, seal
+from gantools.core.proof import Step
+from gantools.data.tokenizers import train_tokenizer
+from gantools.export.onnx import write_onnx
 from gantools.models import MODELS
 from gantools.models.model import Model
 
@@ -48,3 +53,18 @@ def sharpened(model: Model, gain: float = 3.0) -> Model:
             if weight.ndim > 1:
                 torch.nn.init.xavier_normal_(weight, gain)
     return model.eval()
+
+
+def make_text_artifact(folder: Path, model: Model) -> Artifact:
+    """All graphs of a model, and a tokenizer of words such as ``w12``, as ``export`` would write them."""
+    folder.mkdir(parents=True)
+    graphs = {}
+    for name, graph in model.graphs.items():
+        write_onnx(graph, graph.spec, folder / f"{name}.onnx")
+        graphs[name] = GraphFile(file=f"{name}.onnx", format="onnx", precision="fp32", spec=graph.spec)
+    words = [f"w{number}" for number in range(model.text.vocabulary - 3)]
+    (folder / model.text.tokenizer).write_text(train_tokenizer(words, "word", model.text.vocabulary))
+    step = Step(stage="export")
+    known: Options = {"sampler": model.sampler, "graphs": graphs, "output": model.text, "steps": (step,)}
+    seal(folder, Manifest(schema=1, name="tiny", modality="text", **known))
+    return load_artifact(folder)

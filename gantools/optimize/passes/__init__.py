@@ -10,7 +10,7 @@ from gantools.core.registry import Table
 Pass = Callable[..., Any]
 """(``onnx_ir.Model``, names of nodes that stay fp32 = (), real inputs = ()) -> ``onnx_ir.Model``.
 
-The model that is handed over may be changed in place.
+The model that is handed over may be changed in place. Those that only retype take ``products_alone`` too.
 """
 
 PASSES: Table[Pass] = Table(

@@ -17,6 +17,8 @@ def apply(
     model: ir.Model,
     islands: Collection[str] = (),
     inputs: Iterable[Arrays] = (),  # noqa: ARG001 - rounding looks at no values
+    *,
+    products_alone: bool = False,
 ) -> ir.Model:
     """Round every weight and every intermediate value: x -> round_to_nearest_even(x, 8 bits).
 
@@ -26,8 +28,9 @@ def apply(
         model: Fp32; changed in place.
         islands: Names of nodes that stay float32.
         inputs: Not looked at.
+        products_alone: See ``cast_model``.
 
     Raises:
         PrecisionError: An operation of this opset has no bf16; convolutions have it from opset 22 on.
     """
-    return cast_model(model, ir.DataType.BFLOAT16, islands)
+    return cast_model(model, ir.DataType.BFLOAT16, islands, products_alone=products_alone)

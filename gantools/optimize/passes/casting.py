@@ -10,6 +10,10 @@ What becomes of each value:
 - inputs for which ONNX demands float32 stay so; the operation's own schema says which (Resize's scales, all of Range).
 - everything else becomes the low type, in subgraphs (Scan, Loop, If) too.
 
+With ``products_alone`` no more than the products and the tables that rows are picked of become the low type, as is
+right for texts: what chooses a token of logits adds up thousands of shares, what is carried from step to step adds up
+its errors, and a runtime fuses little in a loop, so that nothing is gained by rounding the rest.
+
 Why not a kept library: onnxruntime.transformers.float16 casts to fp16 alone, clamps weights that do not fit without a
 word, and has no notion of the tail; NVIDIA's AutoCast belongs to ModelOpt, a far larger installation than the deploying
 half of this package may ask for. What is left to code on top of onnx_ir is the list above.
@@ -43,13 +47,16 @@ _CONTROL_FLOW = {"If", "Loop", "Scan"}
 _TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype")
 
 
-def cast_model(model: ir.Model, low: ir.DataType, islands: Collection[str] = ()) -> ir.Model:
+def cast_model(
+    model: ir.Model, low: ir.DataType, islands: Collection[str] = (), *, products_alone: bool = False
+) -> ir.Model:
     """Retype the model in place. A graph in which nothing is left to retype stays as it came.
 
     Args:
         model: A model with float32 weights. The manifest in its metadata, which will not fit any more, is dropped.
         low: FLOAT16 or BFLOAT16.
         islands: Names of nodes that stay float32.
+        products_alone: Whether all but products and tables stay float32.
 
     Raises:
         PrecisionError: A constant does not fit the type, or an operation that multiplies and adds does not have it.
@@ -59,9 +66,9 @@ def cast_model(model: ir.Model, low: ir.DataType, islands: Collection[str] = ())
         common.InlinePass()(model)
     if any(value.type is None for node in model.graph.all_nodes() for value in node.outputs if value.name):
         common.ShapeInferencePass()(model)
-    if _Casting(model, low, islands).is_due():
+    if _Casting(model, low, islands, products_alone).is_due():
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-        _Casting(model, low, islands).run()
+        _Casting(model, low, islands, products_alone).run()
         model.graph.sort()
     return model
 
@@ -69,10 +76,12 @@ def cast_model(model: ir.Model, low: ir.DataType, islands: Collection[str] = ())
 class _Casting:
     """One run over one model. What is to change is decided on the untouched graph, then carried out."""
 
-    def __init__(self, model: ir.Model, low: ir.DataType, islands: Collection[str]) -> None:
+    def __init__(self, model: ir.Model, low: ir.DataType, islands: Collection[str], products_alone: bool) -> None:
         self.graph, self.low = model.graph, low
         self.opset = model.graph.opset_imports.get("", 1)
         kept = _tails(model.graph) | _shape_arithmetic(model.graph) | _named(model.graph, islands)
+        if products_alone:
+            kept |= {node for node in model.graph.all_nodes() if not weighs(node)}
         self.nodes = [node for node in model.graph.all_nodes() if node not in kept]
         self.low_inputs = {
             (node, i) for node in self.nodes for i in range(len(node.inputs)) if self._takes_low(node, i)
@@ -260,9 +269,15 @@ def _tails(graph: ir.Graph) -> set[ir.Node]:
 
 
 def _named(graph: ir.Graph, names: Collection[str]) -> set[ir.Node]:
-    """The nodes of these names, with all nodes of their subgraphs."""
-    found = {node for node in graph if node.name in names}
+    """The nodes of these names, in loops too, with all nodes of their subgraphs."""
+    found = {node for node in graph.all_nodes() if node.name in names}
     return found.union(*(set(inner.all_nodes()) for node in found for inner in _subgraphs(node)))
+
+
+def weighs(node: ir.Node) -> bool:
+    """Whether a node multiplies and adds, or picks rows of a constant."""
+    table = node.inputs[0] if node.op_type == "Gather" else None
+    return is_arithmetic(node.op_type) or (table is not None and _is_constant(table))
 
 
 def _shape_arithmetic(graph: ir.Graph) -> set[ir.Node]:

@@ -1,4 +1,4 @@
-"""Constants of one node alone."""
+"""Constants of one node alone, and of none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def put_constant(node: ir.Node, place: int, values: npt.NDArray[Any]) -> None:
     """Give a node a constant input that no other node shares.
 
     Args:
-        node: In the main graph.
+        node: In the main graph or in a loop, where the constant will be.
         place: Of the input; the next one after the last adds it.
         values: Of the constant.
     """
@@ -27,5 +27,16 @@ def put_constant(node: ir.Node, place: int, values: npt.NDArray[Any]) -> None:
     node.resize_inputs(max(len(node.inputs), place + 1))
     before = node.inputs[place]
     node.replace_input_with(place, value)
-    if before is not None and before.is_initializer() and not before.uses() and not before.is_graph_input():
-        del graph.initializers[str(before.name)]
+    forget(before)
+
+
+def forget(value: ir.Value | None) -> None:
+    """Take a constant out of its graph if nobody uses it any more.
+
+    Args:
+        value: Anything; what is no such constant stays.
+    """
+    if value is None or not value.is_initializer() or value.uses() or value.is_graph_input():
+        return
+    if isinstance(value.graph, ir.Graph) and not value.is_graph_output():
+        del value.graph.initializers[str(value.name)]

@@ -18,6 +18,8 @@ def apply(
     model: ir.Model,
     islands: Collection[str] = (),
     inputs: Iterable[Arrays] = (),  # noqa: ARG001 - rounding looks at no values
+    *,
+    products_alone: bool = False,
 ) -> ir.Model:
     """Round every weight and every intermediate value: x -> round_to_nearest_even(x, 11 bits).
 
@@ -27,8 +29,9 @@ def apply(
         model: Fp32; changed in place.
         islands: Names of nodes that stay float32.
         inputs: Not looked at.
+        products_alone: See ``cast_model``.
 
     Raises:
         PrecisionError: A value does not fit, or an operation of this opset has no fp16.
     """
-    return cast_model(model, ir.DataType.FLOAT16, islands)
+    return cast_model(model, ir.DataType.FLOAT16, islands, products_alone=products_alone)

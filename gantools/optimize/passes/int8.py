@@ -63,7 +63,7 @@ class Quantization:
         """A copy in which the products of these names are as they were."""
         made = copied(self.model)
         source = {str(node.name): node for node in products(self.exact) if node.name in islands}
-        for node in list(made.graph):
+        for node in list(made.graph.all_nodes()):
             if (before := source.get(str(node.name))) is None:
                 continue
             node.replace_input_with(0, unrounded(node.inputs[0]))
@@ -133,13 +133,17 @@ def apply(model: ir.Model, islands: Collection[str] = (), inputs: Iterable[Array
     return Quantization(model, made).sparing(islands)
 
 
-def rest_in_bf16(model: ir.Model, islands: Collection[str]) -> ir.Model:
+def rest_in_bf16(model: ir.Model, islands: Collection[str], *, products_alone: bool = False) -> ir.Model:
     """Retype the products that were spared, and what follows each alone, which runtimes fuse with them; in place.
 
     Args:
         model: Of ``Quantization.sparing``.
         islands: Names of the products.
+        products_alone: Whether what follows stays as it is; and those in loops are retyped too.
     """
+    if products_alone:
+        exact = [str(node.name) for node in model.graph.all_nodes() if node.name not in islands]
+        return cast_model(model, ir.DataType.BFLOAT16, exact, products_alone=True)
     low: set[str] = set()
     for node in model.graph:
         if node.name in islands and is_op(node, *PRODUCTS):

@@ -1,4 +1,4 @@
-"""What can be quantized: products with constant weights."""
+"""What can be quantized: products with constant weights, in the main graph and in loops."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 
 def products(model: ir.Model) -> list[ir.Node]:
-    """The nodes of the main graph that can be quantized, in order.
+    """The nodes that can be quantized, those of loops included, in order.
 
     These are products with constant weights, except transposed convolutions of groups, for which runtimes have no
     kernels of whole numbers (OpenVINO 2026.4 computes them in fp32).
     """
-    return [node for node in model.graph if is_op(node, *PRODUCTS) and _fits(node)]
+    return [node for node in model.graph.all_nodes() if is_op(node, *PRODUCTS) and _fits(node)]
 
 
 def others(model: ir.Model) -> tuple[str, ...]:
-    """Names of the nodes of the main graph that multiply and add and cannot be quantized."""
-    return tuple(str(node.name) for node in model.graph if is_arithmetic(node.op_type) and not _fits(node))
+    """Names of the nodes that multiply and add and cannot be quantized, those of loops included."""
+    nodes = model.graph.all_nodes()
+    return tuple(str(node.name) for node in nodes if is_arithmetic(node.op_type) and not _fits(node))
 
 
 def _fits(node: ir.Node) -> bool:

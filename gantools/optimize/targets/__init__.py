@@ -41,8 +41,13 @@ class Target(Protocol):
     def native_precision(self, device: str | None) -> PlanPrecision:
         """The least bits of a float that a device multiplies in; none: the target's own device."""
 
-    def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:
-        """What a device multiplies in at a speed that is worth a try; none: the target's own device."""
+    def precisions(self, device: str | None, *, of_texts: bool = False) -> tuple[PlanPrecision, ...]:
+        """What a device multiplies in at a speed that is worth a try.
+
+        Args:
+            device: None: the target's own device.
+            of_texts: Whether all products are of matrices.
+        """
 
     def settings(self, device: str) -> Mapping[str, Settings]:
         """Settings of its backend that are faster for some graphs: name -> settings."""

@@ -1,4 +1,4 @@
-"""ONNX Runtime takes the typed ONNX file as it is and compiles it when it is opened.
+"""ONNX Runtime takes the typed ONNX file and compiles it when it is opened; for int8 on a CPU see ``integers``.
 
 On a CPU it has no bf16 convolutions, and computes fp16 in fp32 between casts; both gain their speed on CUDA.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from gantools.core.artifact import GraphFile, Settings
 from gantools.core.events import OnEvent, ignore
 from gantools.optimize.plan import Plan, PlanPrecision, Rest
+from gantools.optimize.targets.integers import in_integers
 
 _INSTEAD = "use --target openvino --precision bf16 for this CPU, or --device cuda"
 
@@ -28,21 +29,25 @@ class OnnxRuntimeTarget:
 
     def compile(
         self,
-        typed: Path,  # noqa: ARG002 - nothing to compile
+        typed: Path,
         graph: GraphFile,
-        plan: Plan,  # noqa: ARG002
+        plan: Plan,
         on_event: OnEvent = ignore,  # noqa: ARG002
     ) -> GraphFile:
-        """The file itself."""
+        """The file itself, in the operations that are fast."""
+        if plan.precision == "int8" and (plan.device or self.device) == "cpu":
+            in_integers(typed)
         return graph.model_copy(update={"backend": "onnxruntime"})
 
     def native_precision(self, device: str | None) -> PlanPrecision:
         """Fp16 on CUDA, fp32 elsewhere."""
         return "fp16" if (device or self.device).startswith("cuda") else "fp32"
 
-    def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:
-        """Fp32, and fp16 on CUDA."""
-        return ("fp32", "fp16") if (device or self.device).startswith("cuda") else ("fp32",)
+    def precisions(self, device: str | None, *, of_texts: bool = False) -> tuple[PlanPrecision, ...]:
+        """Fp32, and fp16 on CUDA; on a CPU int8 products of matrices, which are all that texts have."""
+        if (device or self.device).startswith("cuda"):
+            return ("fp32", "fp16")
+        return ("fp32", "int8") if of_texts else ("fp32",)
 
     def settings(self, device: str) -> Mapping[str, Settings]:
         """On a CPU, channels one after another: better than in blocks of 16 where layers have few of them.

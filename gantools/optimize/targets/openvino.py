@@ -36,7 +36,12 @@ class OpenVinoTarget:
         """As OpenVINO says of this CPU: bf16 where it has instructions for it."""
         return "bf16" if "BF16" in cpu_capabilities() else "fp32"
 
-    def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:  # noqa: ARG002 - it has but one
+    def precisions(
+        self,
+        device: str | None,  # noqa: ARG002 - it has but one
+        *,
+        of_texts: bool = False,  # noqa: ARG002 - the same for all
+    ) -> tuple[PlanPrecision, ...]:
         """Fp32, and what OpenVINO says of this CPU."""
         capabilities = cpu_capabilities()
         low: tuple[PlanPrecision, ...] = ("bf16", "int8")

@@ -40,7 +40,12 @@ class TensorRtRtxTarget:
         """Every GPU it knows has tensor cores for fp16."""
         return "fp16"
 
-    def precisions(self, device: str | None) -> tuple[PlanPrecision, ...]:  # noqa: ARG002 - the same for all
+    def precisions(
+        self,
+        device: str | None,  # noqa: ARG002 - the same for all
+        *,
+        of_texts: bool = False,  # noqa: ARG002 - the same for all
+    ) -> tuple[PlanPrecision, ...]:
         """Tensor cores have all of them."""
         return ("fp32", "bf16", "fp16", "int8")
 

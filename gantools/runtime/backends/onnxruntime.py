@@ -211,7 +211,7 @@ def _layers_of(onnx: Any, graph: Any, outside: Mapping[str, int] = {}) -> list[C
             found = next(attribute.i for attribute in node.attribute if attribute.name == "to")
         for name in node.output:
             types.setdefault(name, found)
-        if node.op_type.startswith("QLinear") or node.op_type.endswith("Integer"):  # scales are float, products are not
+        if node.op_type.startswith("QLinear") or "Integer" in node.op_type:  # scales are float, products are not
             found = onnx.TensorProto.INT8
         precision = _PRECISIONS.get(found, onnx.TensorProto.DataType.Name(found).lower())
         layers.append(ComputedLayer(node.op_type, precision, node.name, is_arithmetic(node.op_type)))
