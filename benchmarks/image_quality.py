@@ -19,7 +19,6 @@ import os
 import resource
 import signal
 import statistics
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -28,13 +27,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from alone import train_alone
 
 from gantools.core.events import Event, Progress
 from gantools.core.recipe import resolve_recipe
 from gantools.data import open_images
 from gantools.metrics.features import load_extractor
 from gantools.metrics.reference import chosen, reference_rows
-from gantools.timing.environment import LoadWatch, environment
 from gantools.train.choices import choose_precision
 from gantools.verify.evaluate import evaluate
 
@@ -191,28 +190,11 @@ def run_all(
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "run").exists():
             (folder / "run").rename(folder / f"stopped-{time.time_ns()}")  # its CPU time cannot be told any more
-        words = [sys.executable, __file__, "--one", row, "--seeds", str(seed), "--out", str(folder)]
-        watch = LoadWatch()
-        with (folder / "log.txt").open("w") as log:
-            done = subprocess.run(
-                [*words, "--cpu-seconds", str(cpu_seconds), "--precision", precision],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                check=False,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )
-        if done.returncode:
-            print(f"{row} {seed}: failed, see {folder / 'log.txt'}", file=sys.stderr)
+        words = ["--one", row, "--seeds", str(seed), "--out", str(folder)]
+        result = train_alone([*words, "--cpu-seconds", str(cpu_seconds), "--precision", precision], folder, jobs)
+        if result is None:
             return
-        result = json.loads(done.stdout)
-        load = {"jobs": jobs, **watch.stop().model_dump()}
-        line = {
-            **result,
-            "floor": json.loads((out / FLOOR).read_text()),
-            "load": load,
-            "environment": environment().model_dump(),
-        }
+        line = {**result, "floor": json.loads((out / FLOOR).read_text())}
         (folder / "result.json").write_text(json.dumps(line))
         with record.open("a") as file:
             file.write(json.dumps(line) + "\n")

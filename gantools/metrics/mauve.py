@@ -11,6 +11,7 @@ compare with each other and not with published ones.
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from typing import Any
 
@@ -40,11 +41,19 @@ class Grouped(Neighbours):
 
     @cached_property
     def centres(self) -> Neighbours:
-        """Of the groups that these rows form (k-means, Lloyd 1982; begun as Arthur and Vassilvitskii 2007 do)."""
-        cluster: Any = require("scipy.cluster.vq", extra="data", why="to group features for 'mauve'")
-        groups = min(MOST_GROUPS, max(2, len(self) // ROWS_A_GROUP), len(np.unique(self.features, axis=0)))
-        found = cluster.kmeans2(self.features, groups, iter=_ITERATIONS, minit="++", seed=_SEED, missing="warn")[0]
-        return Neighbours(np.atleast_2d(found) if len(found) > 1 else np.repeat(found, 2, 0))
+        """Of the groups that these rows form (k-means, Lloyd 1982; begun as Arthur and Vassilvitskii 2007 do).
+
+        Raises:
+            MissingDependencyError: SciPy is not installed.
+        """
+        cluster: Any = require("scipy.cluster.vq", extra="text", why="to group features for 'mauve'")
+        groups = min(MOST_GROUPS, max(2, len(self) // ROWS_A_GROUP))
+        different = np.unique(self.features, axis=0)
+        if len(different) <= groups:  # too few to be grouped: each is a group
+            return Neighbours(np.resize(different, (max(2, len(different)), different.shape[1])))
+        with warnings.catch_warnings():  # a group may lose all its rows: then it counts nothing
+            warnings.filterwarnings("ignore", "One of the clusters is empty")
+            return Neighbours(cluster.kmeans2(self.features, groups, iter=_ITERATIONS, minit="++", seed=_SEED)[0])
 
     def groups_of(self, others: Neighbours) -> npt.NDArray[np.int64]:
         """The group of each row of ``others``, that with the nearest centre: (n,).

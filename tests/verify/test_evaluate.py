@@ -138,7 +138,7 @@ def test_cards_of_texts_are_compared_as_those_of_images() -> None:
     one, other = (
         {card.name: card for card in text_cards(lines[first : first + 50], lines[100:], seeds="")} for first in (0, 50)
     )
-    assert len(one) == 23
+    assert len(one) == 24
     for name in one:
         assert compare_cards(one[name], other[name]) == other[name].value - one[name].value
     with pytest.raises(QualityError, match="differ in name 'bleu-4' and 'self-bleu-4'"):

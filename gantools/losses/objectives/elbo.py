@@ -6,6 +6,7 @@ from the prior. All terms are in nats for an image. Nets ``"E"`` and ``"G"``; on
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from math import inf, log, pi
 from typing import Literal, Protocol, Self, runtime_checkable
@@ -72,7 +73,7 @@ class ELBOConfig(BoundConfig):
         return self
 
 
-class Bound(Objective):
+class Bound(Objective, ABC):
     """What bounds of images and of texts share: all but how unlikely the decoder finds a sample.
 
     Args:
@@ -110,9 +111,9 @@ class Bound(Objective):
         """The part of ``beta`` that counts after ``step`` finished steps."""
         return min(1.0, (step + 1) / self.bound.warmup_steps) if self.bound.warmup_steps else 1.0
 
+    @abstractmethod
     def reconstruction(self, decoder: nn.Module, latent: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """-log p(x | z) in nats for a sample, mean over the batch; and what else shall be told."""
-        raise NotImplementedError
 
 
 class ELBO(Bound):

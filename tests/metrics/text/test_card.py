@@ -47,7 +47,7 @@ def cards(samples: Sequence[str] = SAMPLES, splitter: str = "treebank") -> dict[
 
 def test_all_figures_come_in_one_order() -> None:
     assert list(cards()) == [*OF_WORDS, *OF_COPIES, *OF_FEATURES]
-    assert len(cards()) == 26
+    assert len(cards()) == 27
 
 
 def test_without_training_data_nothing_is_said_of_copies() -> None:
@@ -148,7 +148,7 @@ def test_missing_references_are_refused() -> None:
 def test_metrics_of_classes_are_refused() -> None:
     with pytest.raises(DataError, match="metric 'is' needs class probabilities") as caught:
         text_cards(SAMPLES, REFERENCES, seeds="0-89", metrics=("kid", "is"))
-    assert caught.value.hint == ("known for text: fid, kid, precision, recall, density, coverage, authenticity")
+    assert caught.value.hint == ("known for text: fid, kid, precision, recall, density, coverage, mauve, authenticity")
 
 
 def test_unknown_names_are_refused() -> None:
