@@ -15,6 +15,7 @@ MODELS: Table[Any] = Table(
         "light": "gantools.models.image.light:light",
         "vae": "gantools.models.image.vae:vae",
         "nmg": "gantools.models.classic.nmg:nmg",
+        "compact": "gantools.models.video.compact:compact",
         "text_lstm": "gantools.models.text.recurrent:text_lstm",
         "text_gru": "gantools.models.text.recurrent:text_gru",
         "text_transformer": "gantools.models.text.transformer:text_transformer",
