@@ -46,6 +46,11 @@ class DataSection(Frozen):
             many tokens there are, and how many a text has at most, are options of the model. Images have none.
         max_broken: Largest share of files, or of lines of text, that may be unreadable before it is an error.
         cache: Folder of the decoded cache; none: beside the other caches of the user.
+        degrade: For models that make images of images: what makes the images of ``source`` worse, in order, so that the
+            model learns to undo it; each is drawn anew for every sample. Such sources may hold films, too.
+        targets: For the same models: what the images of ``source`` should become, by the same file names.
+        patch: For the same models: edge of the squares that they are given in the training, in pixels.
+        turn: Also train on quarter turns.
     """
 
     source: str
@@ -54,6 +59,10 @@ class DataSection(Frozen):
     tokenizer: Literal["word", "bpe", "char"] = "word"
     max_broken: float = Field(default=0.01, ge=0, le=1)
     cache: str | None = None
+    degrade: tuple[Named, ...] = ()
+    targets: str | None = None
+    patch: int = Field(default=48, ge=16)
+    turn: bool = False
 
 
 TrainPrecision = Literal["fp32", "bf16"]
@@ -97,7 +106,7 @@ class TrainSection(Frozen):
 
 
 class EvaluateSection(Frozen):
-    """KID during the training, which chooses the best checkpoint.
+    """KID during the training, or PSNR where what should be made is known, which chooses the best checkpoint.
 
     Attributes:
         every: Steps between two scores; 0: none at all.
@@ -105,7 +114,8 @@ class EvaluateSection(Frozen):
         extractor: Name in the table of feature extractors.
         held_out: Share of the texts that the training does not see; ``nats`` of a token is then of these. A text falls
             on a side by what it says, so that it always falls on the same one, and its repetitions with it. The
-            vocabulary is that of all texts. Images have no such share.
+            vocabulary is that of all texts. Of clips that are made worse, the share on which ``psnr`` is measured.
+            Images that are to be generated have no such share.
     """
 
     every: int = Field(default=500, ge=0)
@@ -179,7 +189,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = (), tables: Mapping[str, 
         overrides: ``section.key=value`` strings; values are TOML values, bare words are strings.
         tables: Section -> table in which the section's ``name`` must stand. The row's ``Config`` checks the section's
             options, and its ``defaults`` stand in for sections the recipe does not have; the resolved recipe then holds
-            every option with its value.
+            every option with its value. ``"data.degrade"`` is a list of such sections.
 
     Raises:
         RecipeError: All mistakes, each with its key and the near match.
@@ -200,9 +210,15 @@ def resolve_recipe(raw: dict[str, Any], where: str, tables: Mapping[str, Table[A
     problems: list[str] = []
     resolved = _with_defaults(raw, tables)
     for section, table in tables.items():
-        if isinstance(given := resolved.get(section), dict) and isinstance(name := given.get("name"), str):
-            options = {key: value for key, value in given.items() if key != "name"}
-            resolved[section] = {"name": name, **_checked_options(table, name, options, section, problems)}
+        holder, _, key = section.rpartition(".")
+        inside = resolved.get(holder) if holder else resolved
+        if not isinstance(inside, dict):
+            continue
+        if isinstance(given := inside.get(key), list):
+            parts = [_checked(table, one, f"{section}.{number}", problems) for number, one in enumerate(given)]
+            resolved[holder] = {**inside, key: parts}
+        elif not holder and section in resolved:
+            resolved[section] = _checked(table, given, section, problems)
     try:
         recipe = Recipe.model_validate(resolved)
     except ValidationError as err:
@@ -236,6 +252,14 @@ def _with_defaults(raw: dict[str, Any], tables: Mapping[str, Table[Any]]) -> dic
                     if isinstance(own, dict) and "name" not in own:
                         resolved[other] = {**default, **own}
     return resolved
+
+
+def _checked(table: Table[Any], given: Any, section: str, problems: list[str]) -> Any:
+    """A section with all its options; what is none is returned as it is, and reported later."""
+    if not isinstance(given, dict) or not isinstance(name := given.get("name"), str):
+        return given
+    options = {key: value for key, value in given.items() if key != "name"}
+    return {"name": name, **_checked_options(table, name, options, section, problems)}
 
 
 def _checked_options(

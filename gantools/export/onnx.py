@@ -14,16 +14,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 import torch
 
 import gantools
-from gantools.core.artifact import MANIFEST, Artifact, Goldens, GraphFile, Manifest, TextOutput, load_artifact, seal
+from gantools.core.artifact import (
+    MANIFEST,
+    Artifact,
+    Examples,
+    Goldens,
+    GraphFile,
+    Manifest,
+    TextOutput,
+    load_artifact,
+    seal,
+)
 from gantools.core.atomic import staged_folder
 from gantools.core.errors import ExportError
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.optional import installed_versions
 from gantools.core.proof import Parity, Step
+from gantools.core.sampler import Sampler
 from gantools.core.spec import AxisRange, Frozen, GraphSpec
 from gantools.export.eager import open_eager
 from gantools.models.discriminators.scorer import GRAPH as DISCRIMINATOR
@@ -38,7 +50,7 @@ from gantools.verify.tolerances import TOLERANCES
 OPSET = 22
 GOLDEN_SEEDS = tuple(range(8))
 TRACED_BATCH = 2
-GOLDENS_FILE = "goldens.npy"
+GOLDENS_FILE, EXAMPLES_FILE = "goldens.npy", "examples.npy"
 _DISTRIBUTIONS = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu")
 _IMPURE = (
     "RandomNormal",
@@ -95,16 +107,17 @@ def export(
             spec = _with_axes(graph.spec, options.axes)
             write_onnx(graph, spec, folder / f"{name}.onnx")
             graphs[name] = GraphFile(file=f"{name}.onnx", format="onnx", precision="fp32", spec=spec)
+        examples = None if model.sampler.image is None else checkpoint.examples()
         parity = [
-            _parity(checkpoint, folder / entry.file, name, entry, model.sampler, options)
+            _parity(checkpoint, folder / entry.file, name, entry, model.sampler, options, examples)
             for name, entry in graphs.items()
         ]
-        main = graphs[model.sampler.graph]
-        with Session(folder / main.file, main) as session:
-            sample = SAMPLERS.load(model.sampler.kind)
-            drawn = sample(session, model.sampler, GOLDEN_SEEDS, main.spec.largest_batch, {})
-            goldens = np.concatenate(list(drawn))
-            np.save(folder / GOLDENS_FILE, goldens, allow_pickle=False)
+        if examples is not None:
+            np.save(folder / EXAMPLES_FILE, examples, allow_pickle=False)
+        goldens = None
+        if model.sampler.image is None:
+            _write_goldens(folder, graphs[model.sampler.graph], model.sampler)
+            goldens = Goldens(file=GOLDENS_FILE, seeds=GOLDEN_SEEDS)
         output = model.output.model_copy(update={"classes": checkpoint.state.classes})
         if isinstance(output, TextOutput):
             (folder / output.tokenizer).write_text(checkpoint.tokenizer(), encoding="utf-8")
@@ -121,7 +134,8 @@ def export(
             sampler=model.sampler,
             graphs=graphs,
             output=output,
-            goldens=Goldens(file=GOLDENS_FILE, seeds=GOLDEN_SEEDS),
+            goldens=goldens,
+            examples=Examples(file=EXAMPLES_FILE, count=len(examples)) if examples is not None else None,
             parent=checkpoint.digest,
             recipe=checkpoint.recipe.model_dump(mode="json"),
             steps=(step,),
@@ -139,7 +153,7 @@ def write_onnx(graph: ExportGraph, spec: GraphSpec, path: Path) -> None:
     """
     sizes = spec.sizes("opt", batch=TRACED_BATCH)
     example = tuple(torch.zeros(tensor.concrete(sizes), dtype=getattr(torch, tensor.dtype)) for tensor in spec.inputs)
-    dims = {name: torch.export.Dim(name, min=limits.min, max=limits.max) for name, limits in spec.axes.items()}
+    dims = {name: _dim(name, limits) for name, limits in spec.axes.items()}
     dynamic: tuple[Any, ...] = tuple(
         {position: dims[size] for position, size in enumerate(tensor.shape) if isinstance(size, str)}
         for tensor in spec.inputs
@@ -170,6 +184,14 @@ def write_onnx(graph: ExportGraph, spec: GraphSpec, path: Path) -> None:
     ir.save(model, path)
 
 
+def _dim(name: str, limits: AxisRange) -> Any:
+    """What the tracer calls an axis; one with a step is a multiple of another."""
+    if limits.step == 1:
+        return torch.export.Dim(name, min=limits.min, max=limits.max)
+    steps: Any = torch.export.Dim(f"{name}_steps", min=limits.min // limits.step, max=limits.max // limits.step)
+    return limits.step * steps
+
+
 def check_pure(model: ir.Model, spec: GraphSpec) -> None:
     """A shipped graph is a function of its inputs: nothing random, nothing in training mode, the interface of its spec.
 
@@ -196,10 +218,23 @@ def check_pure(model: ir.Model, spec: GraphSpec) -> None:
 
 
 def _parity(
-    checkpoint: Checkpoint, path: Path, name: str, entry: GraphFile, sampler: Any, options: ExportOptions
+    checkpoint: Checkpoint,
+    path: Path,
+    name: str,
+    entry: GraphFile,
+    sampler: Sampler,
+    options: ExportOptions,
+    examples: npt.NDArray[np.uint8] | None,
 ) -> Parity:
+    known: dict[str, Any] = {"name": name, "source": "network", "tolerance": TOLERANCES["fp32"]}
     with Session(path, entry) as exported, open_eager(checkpoint, name, weights=options.weights) as network:
-        return check(exported, network, sampler, name=name, source="network", tolerance=TOLERANCES["fp32"])
+        return check(exported, network, sampler, examples=examples, **known)
+
+
+def _write_goldens(folder: Path, main: GraphFile, sampler: Sampler) -> None:
+    with Session(folder / main.file, main) as session:
+        drawn = SAMPLERS.load(sampler.kind)(session, sampler, GOLDEN_SEEDS, main.spec.largest_batch, {})
+        np.save(folder / GOLDENS_FILE, np.concatenate(list(drawn)), allow_pickle=False)
 
 
 def _chosen(model: Model, options: ExportOptions) -> dict[str, ExportGraph]:

@@ -17,6 +17,7 @@ OBJECTIVES: Table[Any] = Table(
         "gaussian": "gantools.losses.objectives.gaussian:gaussian",
         "gaussian_judged": "gantools.losses.objectives.gaussian:gaussian_judged",
         "stylegan2": "gantools.losses.objectives.stylegan2:stylegan2",
+        "pixels": "gantools.losses.objectives.pixels:pixels",
         "elbo": "gantools.losses.objectives.elbo:elbo",
         "pix2pix": "gantools.losses.objectives.pix2pix:pix2pix",
         "cut": "gantools.losses.objectives.cut:cut",

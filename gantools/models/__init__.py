@@ -17,6 +17,7 @@ MODELS: Table[Any] = Table(
         "nmg": "gantools.models.classic.nmg:nmg",
         "unet": "gantools.models.translate.unet:unet",
         "resnet": "gantools.models.translate.resnet:resnet",
+        "compact": "gantools.models.video.compact:compact",
         "text_lstm": "gantools.models.text.recurrent:text_lstm",
         "text_gru": "gantools.models.text.recurrent:text_gru",
         "text_transformer": "gantools.models.text.transformer:text_transformer",

@@ -10,10 +10,16 @@ from gantools.core.events import OnEvent, ignore
 from gantools.core.optional import require
 from gantools.core.recipe import Recipe
 from gantools.core.registry import Table
+from gantools.data.degradations import DEGRADATIONS
 from gantools.losses import OBJECTIVES
 from gantools.models import DISCRIMINATORS, MODELS
 
-PARTS: Mapping[str, Table[Any]] = {"model": MODELS, "discriminator": DISCRIMINATORS, "objective": OBJECTIVES}
+PARTS: Mapping[str, Table[Any]] = {
+    "model": MODELS,
+    "discriminator": DISCRIMINATORS,
+    "objective": OBJECTIVES,
+    "data.degrade": DEGRADATIONS,
+}
 """The sections of a recipe that name a row of a table."""
 
 if TYPE_CHECKING:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
@@ -33,7 +35,7 @@ from gantools.train.watch import Memory
 STATE, BEST, CHECKPOINTS = "state.json", "best.json", "checkpoints"
 NETS, EMA, OPTIMIZERS = "nets.safetensors", "ema.safetensors", "optimizers.safetensors"
 OBJECTIVE = "objective.safetensors"
-TOKENIZER = "tokenizer.json"
+TOKENIZER, EXAMPLES = "tokenizer.json", "examples.npy"
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
 
 Which = Literal["best", "last"] | int
@@ -127,6 +129,18 @@ class Checkpoint:
                 f"'{self.folder}' has no {TOKENIZER}.", hint="copy the whole checkpoint folder"
             ) from err
 
+    def examples(self) -> npt.NDArray[np.uint8] | None:
+        """What was given to a model of images of images, (n, height, width, channels) uint8; none: there are none.
+
+        Raises:
+            ArtifactError: The file is damaged.
+        """
+        path = self.folder / EXAMPLES
+        try:
+            return np.load(path, allow_pickle=False) if path.exists() else None
+        except (OSError, ValueError, EOFError) as err:
+            raise ArtifactError(f"'{path}' is damaged: {err}.", hint="copy the whole checkpoint folder") from err
+
     def build_model(self, weights: Literal["ema", "raw"] | str = "ema") -> Model:
         """The model with its weights, on the CPU, in inference mode.
 
@@ -151,7 +165,7 @@ def load_checkpoint(path: Path | str, which: Which = "best") -> Checkpoint:
 
     Args:
         path: A run folder, or one checkpoint's folder.
-        which: For a run folder: ``best`` by KID (the last where nothing was scored), ``last``, or a step.
+        which: For a run folder: ``best`` by KID or PSNR (the last where nothing was scored), ``last``, or a step.
 
     Raises:
         ArtifactError: There is none, it is damaged, or it is a pickle.
@@ -178,14 +192,16 @@ def load_checkpoint(path: Path | str, which: Which = "best") -> Checkpoint:
     return Checkpoint(folder, _read_state(folder))
 
 
-def save_checkpoint(run: Path, state: State, tensors: Mapping[str, Tensors], tokenizer: str | None = None) -> Path:
+def save_checkpoint(
+    run: Path, state: State, tensors: Mapping[str, Tensors], files: Mapping[str, bytes] | None = None
+) -> Path:
     """Write one checkpoint, whole or not at all.
 
     Args:
         run: The run folder.
         state: What is no tensor.
         tensors: File name -> what goes into it.
-        tokenizer: Of texts, as JSON.
+        files: File name -> content of what else belongs to it: the tokenizer of texts, examples of what is given.
 
     Raises:
         TrainingError: A weight is not finite; nothing is written.
@@ -201,8 +217,8 @@ def save_checkpoint(run: Path, state: State, tensors: Mapping[str, Tensors], tok
     with staged_folder(target, marker=STATE) as folder:
         for file, content in tensors.items():
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in content.items()}, folder / file)
-        if tokenizer is not None:
-            (folder / TOKENIZER).write_text(tokenizer, encoding="utf-8")
+        for file, whole in (files or {}).items():
+            (folder / file).write_bytes(whole)
         (folder / STATE).write_text(state.model_dump_json(indent=2) + "\n")
     return target
 
@@ -215,7 +231,7 @@ def keep_best_and_newest(run: Path, newest: int) -> int | None:
     """
     steps = checkpoint_steps(run)
     scored = [(step, quality) for step in steps if (quality := _read_state(step_folder(run, step)).quality)]
-    best = min(scored, key=lambda item: float(item[1]["kid"]), default=None)
+    best = min(scored, key=lambda item: badness(item[1]), default=None)
     if best:
         content = {"step": best[0], "checkpoint": f"{CHECKPOINTS}/{step_folder(run, best[0]).name}", **best[1]}
         write_atomic(run / BEST, (json.dumps(content, indent=2) + "\n").encode())
@@ -223,6 +239,18 @@ def keep_best_and_newest(run: Path, newest: int) -> int | None:
         if not best or step != best[0]:
             shutil.rmtree(step_folder(run, step))
     return best[0] if best else None
+
+
+def badness(quality: Mapping[str, Any]) -> float:
+    """What is least for the best checkpoint: KID, or of pairs the mean squared error as a share of the peak's."""
+    if "kid" in quality:
+        return float(quality["kid"])
+    return float(10 ** (-quality["psnr"] / 10))
+
+
+def figure_text(quality: Mapping[str, Any]) -> str:
+    """The figure that chooses the best checkpoint, for people."""
+    return f"KID {quality['kid']:.4f}" if "kid" in quality else f"PSNR {quality['psnr']:.2f} dB"
 
 
 def remove_leftovers(run: Path) -> None:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from gantools.core.sampler import NoiseInput
+from gantools.data.pairs.pairs import PairSet
 from gantools.losses.objectives.objective import Batch
 from gantools.models.model import Model
 from gantools.train.reals import Reals
@@ -39,21 +40,24 @@ class _Drawn:
         rows: Pixels (n, height, width, channels) uint8, or tokens (n, steps) int32.
         labels: (n,) int64.
         noise: By name.
+        given: Of pairs, pixels that the rows are to be made of.
     """
 
     rows: Tensor
     labels: Tensor | None
     noise: Mapping[str, Tensor]
+    given: Tensor | None = None
 
 
 class Draws:
     """The real samples and the noise of every step. While it is entered, a thread draws the next step ahead.
 
     Args:
-        reals: All real images or texts.
+        reals: All real images, texts or pairs.
         model: Its sampler says which inputs are noise.
         batch: Images in a step, over all ranks; a multiple of ``world``.
         mirror: Flip half of the images left to right.
+        turn: Turn patches of pairs by quarters.
         seed: Of the training.
         rank: Which of ``world`` processes this is; each draws its own part of the batch.
         world: Number of processes.
@@ -70,12 +74,14 @@ class Draws:
         *,
         batch: int,
         mirror: bool,
+        turn: bool = False,
         seed: int,
         rank: int,
         world: int,
         device: torch.device,
     ) -> None:
-        self._rows, self._labels = reals.rows, reals.labels
+        self._reals, self._labels, self._turn = reals, reals.labels, turn
+        self._count = len(reals) if isinstance(reals, PairSet) else len(reals.rows)
         self._spec = model.graphs[model.sampler.graph].spec
         self._sampler = model.sampler
         self._batch, self._mirror, self._seed = batch, mirror, seed
@@ -91,6 +97,9 @@ class Draws:
         drawn = self._next(step)
         labels = None if drawn.labels is None else self._moved(drawn.labels)
         noise = {name: self._moved(tensor) for name, tensor in drawn.noise.items()}
+        if drawn.given is not None:
+            real, given = (_scaled(self._moved(pixels)) for pixels in (drawn.rows, drawn.given))
+            return Batch(real, noise, labels, due, step, given)
         return Batch(self._real(step, self._moved(drawn.rows)), noise, labels, due, step)
 
     def rng(self, stream: str, step: int) -> torch.Generator:
@@ -101,13 +110,13 @@ class Draws:
         """Which rows the step sees on this rank: (batch / world,) int64. All epochs in a row are cut into batches."""
         local = self._batch // self._world
         first = step * self._batch + self._rank * local
-        epochs, places = np.divmod(np.arange(first, first + local), len(self._rows))
+        epochs, places = np.divmod(np.arange(first, first + local), self._count)
         parts = [self._order(int(epoch), self.attempt)[places[epochs == epoch]] for epoch in np.unique(epochs)]
         return np.concatenate(parts)
 
     def _shuffled(self, epoch: int, attempt: int) -> npt.NDArray[np.int64]:
         key = (self._seed, epoch, attempt) if attempt else (self._seed, epoch)
-        return np.random.default_rng(key).permutation(len(self._rows))
+        return np.random.default_rng(key).permutation(self._count)
 
     def _next(self, step: int) -> _Drawn:
         """What the thread drew for this step, where it did; and set it to work on the one after."""
@@ -124,8 +133,12 @@ class Draws:
 
     def _draw(self, step: int) -> _Drawn:
         chosen = self.indices(step)
+        if isinstance(self._reals, PairSet):
+            key = self.rng("pairs", step).initial_seed()
+            given, targets = self._reals.draw(chosen, key, mirror=self._mirror, turn=self._turn)
+            return _Drawn(torch.from_numpy(targets), None, self._noise(step), torch.from_numpy(given))
         labels = None if self._labels is None else torch.from_numpy(self._labels[chosen])
-        return _Drawn(torch.from_numpy(self._rows[chosen]), labels, self._noise(step))
+        return _Drawn(torch.from_numpy(self._reals.rows[chosen]), labels, self._noise(step))
 
     def _moved(self, tensor: Tensor) -> Tensor:
         """On the device. From pinned memory a GPU fetches by itself, while this process goes on."""
@@ -143,7 +156,7 @@ class Draws:
         if self._mirror:
             flip = self._moved(torch.rand(len(rows), generator=self.rng("mirror", step)) < 0.5)
             rows = torch.where(flip[:, None, None, None], rows.flip(2), rows)
-        return rows.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+        return _scaled(rows)
 
     def _noise(self, step: int) -> dict[str, Tensor]:
         local = self._batch // self._world
@@ -165,6 +178,16 @@ class Draws:
         if self._thread is not None:
             self._thread.shutdown(cancel_futures=True)
         self._thread = self._ahead = None
+
+
+def _scaled(pixels: Tensor) -> Tensor:
+    """(..., height, width, channels) uint8 -> (..., channels, height, width) float32 in [-1, 1].
+
+    One frame is an image: (n, 1, height, width, channels) -> (n, channels, height, width).
+    """
+    if pixels.dim() == 5 and pixels.shape[1] == 1:
+        pixels = pixels[:, 0]
+    return pixels.movedim(-1, -3).float().div_(127.5).sub_(1.0)
 
 
 def _draw(source: NoiseInput, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:

@@ -12,7 +12,7 @@ from pathlib import Path
 from gantools.core.errors import DataError
 from gantools.core.events import Note, OnEvent, ignore
 from gantools.core.recipe import Recipe
-from gantools.data import ImageSet
+from gantools.data.pairs.pairs import PairSet
 from gantools.data.texts import TextSet
 from gantools.train.checkpoint import Checkpoint, load_checkpoint, remove_leftovers
 from gantools.train.choices import as_begun, with_compile, with_precision
@@ -54,6 +54,7 @@ def fit(
         learner.model,
         batch=recipe.train.batch,
         mirror=recipe.data.mirror,
+        turn=recipe.data.turn,
         seed=recipe.train.seed,
         rank=fabric.global_rank,
         world=fabric.world_size,
@@ -71,8 +72,11 @@ def fit(
         story.begin(out, fabric, beginning.step, beginning.memory.attempt)
         if learner.origin and not beginning.checkpoint:
             story.start_from(learner.origin)
-        if reals.held_out is not None and isinstance(reals.learned, TextSet):
-            story.hold_out(reals.held_out.lines, len(reals.learned.lines), beginning.step)
+        if isinstance(reals.held_out, TextSet) and isinstance(reals.learned, TextSet):
+            story.hold_out(reals.held_out.lines, len(reals.learned.lines), beginning.step, "texts", "nats")
+        if isinstance(reals.held_out, PairSet) and isinstance(reals.learned, PairSet):
+            names, learned = reals.held_out.targets.names, reals.learned.targets.names
+            story.hold_out(names, len(learned), beginning.step, "clips", "psnr")
         return Recorder(out, recipe, beginning, learner, reals, fabric.device, story, on_event)
 
     with StopRequest() as stop, noticing_lost_processes(out), kept_memory(), ExitStack() as stack:
@@ -109,7 +113,7 @@ def _loop(recipe: Recipe, step: int, learner: Learner, draws: Draws, course: Cou
 
 def _check_reals(beginning: Beginning, reals: Reals, recipe: Recipe) -> None:
     if beginning.checkpoint and beginning.checkpoint.state.data_sha256 != reals.digest:
-        what = "images" if isinstance(reals, ImageSet) else "texts"
+        what = "texts" if isinstance(reals, TextSet) else "images"
         raise DataError(
             f"the {what} of '{recipe.data.source}' have digest {reals.digest[:12]}, the run was begun with "
             f"{beginning.checkpoint.state.data_sha256[:12]}.",

@@ -67,11 +67,13 @@ class Log:
         for name, value in values.items():
             self._board.add_scalar(name.replace(".", "/"), value, step)
 
-    def grid(self, step: int, images: npt.NDArray[np.uint8], metadata: dict[str, str]) -> None:
+    def grid(
+        self, step: int, images: npt.NDArray[np.uint8], metadata: dict[str, str], columns: int | None = None
+    ) -> None:
         """Save samples (n, height, width, channels) uint8 as a picture."""
         again = f"-attempt-{self._attempt}" if self._attempt else ""
-        save_grid(self._run / SAMPLES / f"step-{step:08d}{again}.png", images, metadata=metadata)
-        self._board.add_image("samples", image_grid(images), step, dataformats="HWC")
+        save_grid(self._run / SAMPLES / f"step-{step:08d}{again}.png", images, metadata=metadata, columns=columns)
+        self._board.add_image("samples", image_grid(images, columns=columns), step, dataformats="HWC")
 
     def texts(self, step: int, lines: list[str]) -> None:
         """Save samples, one a line."""

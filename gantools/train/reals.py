@@ -1,4 +1,4 @@
-"""What a training learns from: images or texts, whichever the model makes, as rows of one array."""
+"""What a training learns from: images, texts, or pairs of images, whichever the model needs."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from gantools.core.errors import DataError, RecipeError
 from gantools.core.events import OnEvent
 from gantools.core.recipe import Recipe
 from gantools.data import ImageSet, note_duplicates, open_images
+from gantools.data.pairs.pairs import PairSet, open_pair_set
 from gantools.data.texts import TextSet, open_texts
 from gantools.models.model import Model
 from gantools.runtime.tokens import Tokenizer
 
-Reals = ImageSet | TextSet
+Reals = ImageSet | TextSet | PairSet
 
 
 class Sides(NamedTuple):
-    """What is learned from, and the texts that are not."""
+    """What is learned from, and the texts or pairs that are not."""
 
     learned: Reals
-    held_out: TextSet | None = None
+    held_out: TextSet | PairSet | None = None
 
 
 def open_reals(recipe: Recipe, model: Model, on_event: OnEvent) -> Sides:
@@ -35,6 +36,15 @@ def open_reals(recipe: Recipe, model: Model, on_event: OnEvent) -> Sides:
         RecipeError: Images are to be held out.
     """
     share = recipe.evaluate.held_out
+    if model.sampler.image is not None:
+        pairs = _pairs(recipe, model, on_event)
+        return Sides(*pairs.split(share)) if share else Sides(pairs)
+    if recipe.data.degrade or recipe.data.targets:
+        raise RecipeError(
+            f"the recipe has data.{'degrade' if recipe.data.degrade else 'targets'}, and the model "
+            f"'{recipe.model.name}' makes its images of nothing but noise.",
+            hint="leave it out, or choose a model that makes images of images",
+        )
     if share and model.modality != "text":
         raise RecipeError(
             f"evaluate.held_out is a share of texts, and '{recipe.model.name}' makes images.",
@@ -47,6 +57,21 @@ def open_reals(recipe: Recipe, model: Model, on_event: OnEvent) -> Sides:
             hint=f"set model.classes={len(reals.classes)}",
         )
     return Sides(*reals.split(share)) if share and isinstance(reals, TextSet) else Sides(reals)
+
+
+def _pairs(recipe: Recipe, model: Model, on_event: OnEvent) -> PairSet:
+    data, output = recipe.data, model.image
+    return open_pair_set(
+        data.source,
+        targets=data.targets,
+        degrade=data.degrade,
+        channels=output.channels,
+        scale=output.scale or 1,
+        patch=data.patch,
+        max_broken=data.max_broken,
+        cache=data.cache,
+        on_event=on_event,
+    )
 
 
 def _images(recipe: Recipe, model: Model, on_event: OnEvent) -> ImageSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from collections.abc import Sequence
@@ -9,17 +10,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from gantools.core.errors import TrainingError
 from gantools.core.events import OnEvent
 from gantools.core.recipe import EvaluateSection, Recipe
+from gantools.data import ImageSet
+from gantools.data.pairs.pairs import PairSet
 from gantools.data.texts import TextSet
 from gantools.runtime.tokens import Tokenizer
 from gantools.train.checkpoint import (
+    EXAMPLES,
+    TOKENIZER,
     State,
+    badness,
     best_step,
     checkpoint_steps,
+    figure_text,
     keep_best_and_newest,
     load_checkpoint,
     save_checkpoint,
@@ -27,8 +35,9 @@ from gantools.train.checkpoint import (
 from gantools.train.guard import means
 from gantools.train.learner import Learner
 from gantools.train.log import Log
+from gantools.train.pair_quality import PairScorer
 from gantools.train.quality import Scorer, sample
-from gantools.train.reals import Sides
+from gantools.train.reals import Reals, Sides
 from gantools.train.report import write_report
 from gantools.train.run import Beginning, Rollback, go_back
 from gantools.train.story import Story
@@ -67,7 +76,9 @@ class Recorder:
         self._run, self._recipe, self._learner, self._story = run, recipe, learner, story
         self._reals, self._device = reals.learned, device
         self._tokenizer = Tokenizer(reals.learned.tokenizer) if isinstance(reals.learned, TextSet) else None
-        self._scorer = _scorer(reals, recipe.evaluate, on_event)
+        self._pairs = pairs = _pairs(reals, recipe.evaluate)
+        self._scorer = (pairs or _scorer(reals, recipe.evaluate, on_event)) if recipe.evaluate.every else None
+        self._files = _files(reals.learned, pairs)
         self._watch = Watch(recipe.safety, beginning.memory)
         attempt = beginning.memory.attempt
         self._log = Log(run, start=beginning.step, attempt=attempt, total=recipe.train.steps, on_event=on_event)
@@ -111,6 +122,10 @@ class Recorder:
         return None
 
     def _show(self, step: int) -> None:
+        if self._pairs is not None:
+            known = {"name": self._recipe.name, "step": str(step), "rows": "given, made, wanted"}
+            self._log.grid(step, self._pairs.show(self._learner.averaged, self._device), known, columns=6)
+            return
         samples = sample(self._learner.averaged, GRID_SEEDS, self._device)
         if self._tokenizer is not None:
             self._log.texts(step, self._tokenizer.decode(samples))
@@ -166,10 +181,9 @@ class Recorder:
             origin=self._learner.origin,
             recipe=self._recipe,
         )
-        tokenizer = self._reals.tokenizer if isinstance(self._reals, TextSet) else None
-        folder = save_checkpoint(self._run, state, self._learner.tensors(), tokenizer)
+        folder = save_checkpoint(self._run, state, self._learner.tensors(), self._files)
         best = keep_best_and_newest(self._run, self._recipe.train.keep)
-        scored = f", KID {quality['kid']:.4f}{' (best so far)' if best == step else ''}" if quality else ""
+        scored = f", {figure_text(quality)}{' (best so far)' if best == step else ''}" if quality else ""
         self._story.tell("saved", step, f"saved {folder.name}{scored}", attempt=self._watch.memory.attempt)
 
     def _report(self, *, at_once: bool) -> None:
@@ -192,12 +206,31 @@ def is_due(step: int, recipe: Recipe) -> bool:
     return step == recipe.train.steps or any(_due(step, steps) for steps in every)
 
 
-def _scorer(reals: Sides, evaluate: EvaluateSection, on_event: OnEvent) -> Scorer | TextScorer | None:
-    if not evaluate.every:
+def _pairs(reals: Sides, evaluate: EvaluateSection) -> PairScorer | None:
+    if not isinstance(reals.learned, PairSet):
         return None
-    if isinstance(reals.learned, TextSet):
-        return TextScorer(reals.learned, evaluate.samples, evaluate.extractor, on_event, held_out=reals.held_out)
-    return Scorer(reals.learned, evaluate.samples, evaluate.extractor, on_event)
+    held_out = reals.held_out if isinstance(reals.held_out, PairSet) else None
+    return PairScorer(reals.learned, held_out, evaluate.samples)
+
+
+def _scorer(reals: Sides, evaluate: EvaluateSection, on_event: OnEvent) -> Scorer | TextScorer:
+    learned, held_out = reals
+    if isinstance(learned, TextSet):
+        kept = held_out if isinstance(held_out, TextSet) else None
+        return TextScorer(learned, evaluate.samples, evaluate.extractor, on_event, held_out=kept)
+    assert isinstance(learned, ImageSet)
+    return Scorer(learned, evaluate.samples, evaluate.extractor, on_event)
+
+
+def _files(learned: Reals, pairs: PairScorer | None) -> dict[str, bytes]:
+    """What every checkpoint holds besides tensors and state."""
+    if isinstance(learned, TextSet):
+        return {TOKENIZER: learned.tokenizer.encode()}
+    if pairs is None:
+        return {}
+    stream = io.BytesIO()
+    np.save(stream, pairs.examples(), allow_pickle=False)
+    return {EXAMPLES: stream.getvalue()}
 
 
 def _due(step: int, every: int) -> bool:
@@ -205,6 +238,9 @@ def _due(step: int, every: int) -> bool:
 
 
 def _judged(step: int, quality: dict[str, Any]) -> Score:
+    if "psnr" in quality:
+        low, high = (10 ** (-quality[end] / 10) for end in ("psnr_high", "psnr_low"))
+        return Score(step=step, figure="squared error", kid=badness(quality), low=low, high=high, variance=1, rank=1)
     return Score(
         step=step,
         kid=quality["kid"],

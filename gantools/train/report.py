@@ -12,7 +12,7 @@ from typing import Any
 from gantools.core.atomic import write_atomic
 from gantools.media.grid import png_bytes
 from gantools.media.plots import Line, line_plot
-from gantools.train.checkpoint import BEST
+from gantools.train.checkpoint import BEST, figure_text
 from gantools.train.log import LOG, SAMPLES, read_lines
 from gantools.train.run import RECIPE
 from gantools.train.story import ENVIRONMENT, EVENTS
@@ -20,6 +20,7 @@ from gantools.train.text_quality import HELD_OUT, LEARNED
 
 REPORT, CURVES = "report.html", "curves"
 _NOT_LOSSES = {"step", "attempt", "samples/s", "learning_rate", "kid", "kid_low", "kid_high", "variance", "rank"}
+_NOT_LOSSES |= {"psnr", "psnr_low", "psnr_high", "psnr_given"}
 _POINTS = 1000  # of a curve; more cannot be seen
 _PICTURES = 3
 _TEXTS = 10  # of each step that is shown
@@ -66,6 +67,7 @@ def write_report(run: Path) -> None:
 def _curves(lines: Lines, marks: Sequence[float], nats_of: str) -> dict[str, bytes]:
     """PNG files by name. Roll-backs are marked; what they undid is pale."""
     scored = _thin([line for line in lines if "kid" in line])
+    restored = _thin([line for line in lines if "psnr" in line])
     looked = _thin([line for line in lines if "learning_rate" in line])
     losses = dict.fromkeys(key for line in looked for key in line if key not in _NOT_LOSSES)
     x, at = [line["step"] for line in scored], [line["step"] for line in looked]
@@ -74,16 +76,19 @@ def _curves(lines: Lines, marks: Sequence[float], nats_of: str) -> dict[str, byt
         return [line.get(key, float("nan")) for line in table]
 
     kid = Line("KID", x, column(scored, "kid"), column(scored, "kid_low"), column(scored, "kid_high"))
+    steps = [line["step"] for line in restored]
+    psnr = Line("made", steps, column(restored, "psnr"), column(restored, "psnr_low"), column(restored, "psnr_high"))
     variety = [Line(key, x, column(scored, key)) for key in ("variance", "rank")]
     plots = {
         "losses": ([Line(key, at, column(looked, key)) for key in losses], "Loss terms"),
         "kid": ([kid], "KID, lower is better"),
+        "psnr": ([psnr, Line("given", steps, column(restored, "psnr_given"))], "PSNR in dB, higher is better"),
         "nats": ([Line("", x, column(scored, "nats"))], f"Nats of a token of {nats_of}"),
         "variety": (variety, "Variety of the samples, as a share of the real ones'"),
         "learning_rate": ([Line("", at, column(looked, "learning_rate"))], "Learning rate of the generator"),
         "speed": ([Line("", at, column(looked, "samples/s"))], "Samples per second"),
     }
-    there = {"kid": scored, "variety": scored, "nats": [line for line in scored if "nats" in line]}
+    there = {"kid": scored, "psnr": restored, "variety": scored, "nats": [line for line in scored if "nats" in line]}
     shown = {name: plot for name, plot in plots.items() if there.get(name, looked)}
     return {
         name: png_bytes(line_plot(curves, title=title, marks=marks, logarithmic=name == "kid" and _spans(kid.y)))
@@ -110,7 +115,7 @@ def _shown(run: Path, best: Mapping[str, Any], suffix: str) -> list[Path]:
 def _state(lines: Lines, recipe: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     done = lines[-1]["step"] if lines else 0
     steps = recipe.get("train", {}).get("steps", "?")
-    told = f"; best: step {best['step']}, KID {best['kid']:.4f}" if best else ""
+    told = f"; best: step {best['step']}, {figure_text(best)}" if best else ""
     return f"Step {done} of {steps}{told}."
 
 

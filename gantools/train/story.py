@@ -78,16 +78,22 @@ class Story:
         text = f"{', '.join(origin.nets)} from '{origin.source}', step {origin.step}, digest {origin.digest[:12]}"
         self.tell("begin", 0, f"the training begins with {text}", origin=origin.model_dump(mode="json"))
 
-    def hold_out(self, texts: Sequence[str], learned: int, step: int) -> None:
-        """Write down which texts are not learned from: how many, and themselves, a line each, in ``held_out.txt``."""
+    def hold_out(self, lines: Sequence[str], learned: int, step: int, what: str, figure: str) -> None:
+        """Write down what is not learned from: how many, and which, a line each, in ``held_out.txt``.
+
+        Args:
+            lines: The texts, or the names of clips.
+            learned: How many are learned from.
+            step: Finished steps.
+            what: What they are.
+            figure: Which figure is of them.
+        """
         path = self._path.with_name(HELD_OUT)
         if not path.exists():
-            write_atomic(path, "".join(f"{text}\n" for text in texts).encode())
-        share = len(texts) / (len(texts) + learned)
-        text = (
-            f"{len(texts)} of {len(texts) + learned} texts ({share:.1%}) are held out, in {HELD_OUT}: nats is of them"
-        )
-        self.tell("choice", step, text)
+            write_atomic(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+        total = len(lines) + learned
+        share = f"{len(lines)} of {total} {what} ({len(lines) / total:.1%})"
+        self.tell("choice", step, f"{share} are held out, in {HELD_OUT}: {figure} is of them")
 
 
 def _environment(fabric: Fabric) -> dict[str, Any]:

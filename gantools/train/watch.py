@@ -36,11 +36,12 @@ class Score(Frozen):
 
     Attributes:
         step: Finished steps.
-        kid: Kernel distance to the real images.
+        kid: Kernel distance to the real images, or what else is told in its place.
         low: Lower end of its interval.
         high: Upper end of its interval.
         variance: Total variance of the samples' features, as a share of the real images'.
         rank: Their effective rank, likewise.
+        figure: What ``kid`` is, for people.
     """
 
     step: int
@@ -49,6 +50,7 @@ class Score(Frozen):
     high: float
     variance: float
     rank: float
+    figure: str = "KID"
 
 
 class Memory(Frozen):
@@ -156,7 +158,7 @@ class Watch:
             if value < self._section.min_diversity:
                 return f"the samples' features have {value:.0%} of the real ones' {name}", _VARIED
         apart = score.low > best.high
-        compared = f"KID is {score.kid:.4f}, and was {best.kid:.4f} at step {best.step}"
+        compared = f"{score.figure} is {score.kid:.4f}, and was {best.kid:.4f} at step {best.step}"
         if apart and self.memory.saturated >= _SATURATED:
             return f"the discriminator is nearly always right, and {compared}", _WEAKER
         if apart and score.kid > self._section.worse * best.kid:

@@ -40,8 +40,8 @@ def test_texts_are_held_out_and_stay_so_when_a_training_goes_on(tmp_path: Path) 
     assert one.quality is not None
     assert one.quality["nats_of"] == "texts that are held out"
     learned, kept = open_reals(held(60), build_model(held(60)), ignore)
+    assert isinstance(kept, TextSet)
     assert isinstance(learned, TextSet)
-    assert kept is not None
     assert kept.lines == out
     assert not set(learned.lines) & set(out)
     assert learned.digest == one.state.data_sha256

@@ -59,7 +59,8 @@ class Batch:
 
     Attributes:
         real: (batch, channels, height, width) float32 in [-1, 1], NCHW in channels-last memory; of texts, tokens
-            (batch, steps) int64.
+            (batch, steps) int64. Of a training on films (batch, frames, channels, height, width).
+        given: For models that make images of images, what each of ``real`` is to be made of: as ``real``, or smaller.
         noise: Drawn inputs of the generator by name, such as ``latent`` (batch, latent) float32 N(0, 1), and for models
             with classes ``label`` (batch,) int64.
         labels: Classes of the real samples, (batch,) int64; none where the model has no classes.
@@ -72,6 +73,7 @@ class Batch:
     labels: Tensor | None = None
     due: tuple[str, ...] = ()
     step: int = 0
+    given: Tensor | None = None
     _made: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     def once(self, name: str, make: Callable[[], Tensor]) -> Tensor:

@@ -1,0 +1,92 @@
+"""Packed as a video by a real encoder, which deblocking undoes."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from gantools.core.optional import require
+from gantools.core.spec import Frozen
+from gantools.data.degradations.degradation import DegradationRow, drawn, ordered
+from gantools.data.sources import Pixels
+
+_LEAST = 64  # a side, below which AV1's encoder refuses
+_PRESETS = {"libx264": "veryfast", "libx265": "ultrafast", "libsvtav1": "10"}
+
+
+class CodecConfig(Frozen):
+    """Options of ``codec``.
+
+    Attributes:
+        codec: Whose.
+        crf: Range of its quality, as the encoder counts: larger is worse.
+        preset: Of the encoder; none: a quick one.
+        context: Frames before the first that counts, so that this is predicted from others, as nearly all frames are.
+    """
+
+    codec: Literal["libx264", "libx265", "libsvtav1"] = "libx264"
+    crf: Annotated[tuple[float, float], AfterValidator(ordered)] = (28, 40)
+    preset: str | None = None
+    context: int = Field(default=2, ge=0, le=32)
+
+
+class Codec:
+    """See the module."""
+
+    scale = 1
+    margin = 8
+
+    def __init__(self, config: CodecConfig) -> None:
+        self._config, self.context = config, config.context
+
+    def apply(self, clip: Pixels, rng: np.random.Generator) -> Pixels:
+        """See ``Degradation``."""
+        crf = round(drawn(self._config.crf, rng))
+        name = self._config.codec
+        return packed(clip, name, crf, self._config.preset or _PRESETS[name])
+
+
+def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
+    """A clip encoded and decoded again, in 4:2:0.
+
+    Args:
+        clip: (frames, height, width, 1 or 3) uint8, of any size: it is padded for the encoder.
+        codec: Name of an encoder.
+        crf: Its quality.
+        preset: Its preset.
+
+    Raises:
+        MissingDependencyError: PyAV is not installed.
+    """
+    av: Any = require("av", extra="video", why="to learn from what codecs do")
+    _, height, width, channels = clip.shape
+    rows, columns = (max(_LEAST, size + size % 2) for size in (height, width))
+    padded = np.pad(clip, ((0, 0), (0, rows - height), (0, columns - width), (0, 0)), mode="edge")
+    av.logging.set_level(av.logging.PANIC)  # encoders print what they are
+    stream = io.BytesIO()
+    with av.open(stream, "w", "matroska") as container:
+        # One thread: many samples are made side by side.
+        options = {"crf": str(crf), "preset": preset, **_QUIET.get(codec, {})}
+        out = container.add_stream(codec, rate=Fraction(25), options=options)
+        out.width, out.height, out.pix_fmt, out.thread_count = columns, rows, "yuv420p", 1
+        for number, pixels in enumerate(padded):
+            rgb = np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
+            frame.pts = number
+            container.mux(out.encode(frame))
+        container.mux(out.encode(None))
+    stream.seek(0)
+    form = "gray" if channels == 1 else "rgb24"
+    with av.open(stream) as container:
+        frames = [frame.to_ndarray(format=form) for frame in container.decode(video=0)]
+    made = np.stack(frames).reshape(len(frames), rows, columns, channels)
+    return made[:, :height, :width]
+
+
+_QUIET = {"libx265": {"x265-params": "log-level=none:pools=1"}, "libsvtav1": {"svtav1-params": "lp=1"}}
+
+codec = DegradationRow(CodecConfig, Codec)

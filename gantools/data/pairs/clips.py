@@ -1,0 +1,178 @@
+"""Pictures and films in their own sizes, decoded once into one file of bytes and cached by content.
+
+A picture is a clip of one frame. ``images`` makes squares of everything; here pixels stay where they are, because what
+learns from them is to restore pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from gantools.core.atomic import sha256_file, staged_folder
+from gantools.core.cache import user_cache
+from gantools.core.errors import DataError
+from gantools.core.events import Note, OnEvent, Progress, ignore
+from gantools.core.optional import require
+from gantools.data.decode import BROKEN, FORMATS, decoding, opaque
+from gantools.data.sources import Pixels, is_hidden, is_image_name
+
+# Part of every digest: to be raised when the same files would become other bytes.
+_FORMAT = "gantools clips 1"
+_INDEX, _FRAMES = "clips.json", "frames.bin"
+_FILMS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".y4m")
+_NAMED = 3  # broken files an error or a note names
+BUILTIN = "builtin:photos"
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips of any sizes.
+
+    Attributes:
+        source: As the user wrote it.
+        names: Of each clip, relative to the source.
+        clips: (frames, height, width, channels) uint8 each, memory-mapped and read-only.
+        digest: Of names, contents and channels.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    clips: tuple[Pixels, ...]
+    digest: str
+
+
+def open_clips(
+    source: str,
+    *,
+    channels: int,
+    max_broken: float = 0.01,
+    cache: str | None = None,
+    on_event: OnEvent = ignore,
+) -> Clips:
+    """Open pictures and films.
+
+    Args:
+        source: A picture, a film, a folder of them, which is searched recursively, or ``builtin:photos``: the two
+            photographs that come with scikit-learn.
+        channels: 1 for grey, 3 for RGB.
+        max_broken: Largest share of files that may be unreadable.
+        cache: Folder for decoded frames; none: ``gantools`` in the user's cache folder.
+        on_event: Who watches.
+
+    Raises:
+        DataError: There is no such source, nothing in it, or too much is broken.
+        MissingDependencyError: There are films, and PyAV is not installed.
+    """
+    files = _files(source)
+    whole = hashlib.sha256(f"{_FORMAT}\n{channels}\n".encode())
+    for name, path in files:
+        whole.update(f"{name}\0{sha256_file(path)}\n".encode("utf-8", "surrogateescape"))
+    digest = whole.hexdigest()
+    folder = (Path(cache).expanduser() if cache else user_cache()) / "clips" / digest
+    if not (folder / _INDEX).is_file():
+        with staged_folder(folder, marker=_INDEX) as staging:
+            index, broken = _decode(files, channels, staging / _FRAMES, on_event)
+            (staging / _INDEX).write_text(json.dumps({"clips": index, "broken": broken}))
+    content = json.loads((folder / _INDEX).read_text())
+    _check_broken(source, content["broken"], len(files), max_broken, on_event)
+    frames = np.memmap(folder / _FRAMES, np.uint8, mode="r")
+    clips, at = [], 0
+    for _, *shape in content["clips"]:
+        size = int(np.prod(shape))
+        clips.append(np.asarray(frames[at : at + size]).reshape(shape))
+        at += size
+    return Clips(source, tuple(name for name, *_ in content["clips"]), tuple(clips), digest)
+
+
+def _files(source: str) -> list[tuple[str, Path]]:
+    """Names and paths, sorted by name."""
+    if source == BUILTIN:
+        data = require("sklearn.datasets", extra="data", why=f"for '{BUILTIN}'")
+        folder = Path(str(data.__file__)).parent / "images"
+        return [(path.name, path) for path in sorted(folder.glob("*.jpg"))]
+    path = Path(source).expanduser()
+    if path.is_file() and (is_image_name(path.name) or is_film_name(path.name)):
+        return [(path.name, path)]
+    if not path.is_dir():
+        what = "is neither a folder nor a picture or film" if path.exists() else "does not exist"
+        raise DataError(
+            f"the source of pictures '{source}' {what}.",
+            hint=f"give a picture, a film, a folder of them, or {BUILTIN}",
+        )
+    names = {one.relative_to(path).as_posix(): one for one in path.rglob("*") if one.is_file()}
+    found = sorted((name, one) for name, one in names.items() if is_image_name(name) or is_film_name(name))
+    if not found:
+        raise DataError(
+            f"there is neither a picture nor a film in '{source}'.",
+            hint=f"files that count are PNG, JPEG, WebP, and {', '.join(suffix[1:] for suffix in _FILMS)}",
+        )
+    return found
+
+
+def is_film_name(name: str) -> bool:
+    """Whether a file counts as a film: by suffix, and not hidden."""
+    return name.lower().endswith(_FILMS) and not is_hidden(name)
+
+
+def _decode(
+    files: list[tuple[str, Path]], channels: int, out: Path, on_event: OnEvent
+) -> tuple[list[tuple[str, int, int, int, int]], list[str]]:
+    """Write the frames of all files one behind the other; returns (name, *shape) of each, and which were broken."""
+    index, broken = [], []
+    with out.open("wb") as stream:
+        for number, (name, path) in enumerate(files):
+            on_event(Progress("decode", number, len(files), "files"))
+            start = stream.tell()
+            try:
+                count, height, width = (_film if is_film_name(name) else _picture)(path, channels, stream)
+            except BROKEN:
+                stream.seek(start)
+                stream.truncate()
+                broken.append(name)
+                continue
+            index.append((name, count, height, width, channels))
+    on_event(Progress("decode", len(files), len(files), "files"))
+    return index, broken
+
+
+def _picture(path: Path, channels: int, stream: IO[bytes]) -> tuple[int, int, int]:
+    with decoding(), Image.open(io.BytesIO(path.read_bytes()), formats=FORMATS) as opened:
+        image = opaque(ImageOps.exif_transpose(opened)).convert("L" if channels == 1 else "RGB")
+    stream.write(np.asarray(image, np.uint8).tobytes())
+    return 1, image.height, image.width
+
+
+def _film(path: Path, channels: int, stream: IO[bytes]) -> tuple[int, int, int]:
+    av: Any = require("av", extra="video", why="to learn from films")
+    shape, count = None, 0
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            pixels = frame.to_ndarray(format="gray" if channels == 1 else "rgb24")
+            if shape is not None and pixels.shape[:2] != shape:
+                raise ValueError("frames change their size")
+            shape, count = pixels.shape[:2], count + 1
+            stream.write(np.ascontiguousarray(pixels).tobytes())
+    if shape is None:
+        raise ValueError("it holds no frame")
+    return count, *shape
+
+
+def _check_broken(source: str, broken: list[str], total: int, max_broken: float, on_event: OnEvent) -> None:
+    if not broken:
+        return
+    more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
+    sentence = f"{len(broken)} of {total} files in '{source}' cannot be read: {', '.join(broken[:_NAMED])}{more}"
+    if len(broken) > max_broken * total or len(broken) == total:
+        raise DataError(
+            f"{sentence}; data.max_broken allows {max_broken:.1%}.",
+            hint="repair or remove them, or raise data.max_broken",
+        )
+    on_event(Note(f"{sentence}; they are left out.", "warning"))

@@ -1,0 +1,1 @@
+"""What networks that make images of images share."""

@@ -1,0 +1,80 @@
+"""The graphs and the sampler of a network that makes an image of an image, of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from torch import Tensor, nn
+
+from gantools.core.artifact import ImageOutput
+from gantools.core.sampler import Sampler
+from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
+from gantools.models.image.pixels import Pixels
+from gantools.models.model import ExportGraph, Model
+
+LARGEST = 4320  # pixels of a side: 8K
+TUNED = 256
+
+
+class OfPixels(nn.Module):
+    """A network of images as it ships: it takes (batch, height, width, channels) uint8, 0..255, NHWC.
+
+    Args:
+        net: Takes (batch, channels, height, width) float32 in [-1, 1].
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See the class; returns what the network does."""
+        made: Tensor = self.net(image.float().permute(0, 3, 1, 2) / 127.5 - 1.0)
+        return made
+
+
+def translation_model(
+    net: nn.Module,
+    *,
+    scale: int = 1,
+    channels: Literal[1, 3] = 3,
+    step: int = 1,
+    least: int = 16,
+    nets: Mapping[str, nn.Module] | None = None,
+    averaged: tuple[str, ...] = ("G",),
+) -> Model:
+    """A model whose net ``"G"`` makes an image of an image.
+
+    Args:
+        net: (batch, channels, height, width) float32 in [-1, 1], NCHW -> the same, ``scale`` times as large.
+        scale: By how much images come out larger.
+        channels: 1 for grey, 3 for RGB, in and out.
+        step: Heights and widths are multiples of it.
+        least: The smallest height and width; a multiple of ``step``.
+        nets: What is trained beside it.
+        averaged: Which of all nets ship as averages.
+    """
+    colour = "grey" if channels == 1 else "RGB"
+    side = AxisRange(min=least, opt=max(TUNED, least), max=LARGEST // step * step, step=step)
+    axes = {"batch": AxisRange(min=1, opt=1, max=16), "height": side, "width": side}
+    size = [name if scale == 1 else f"{scale}*{name}" for name in ("height", "width")]
+    given = TensorSpec(
+        name="image", dtype="uint8", shape=("batch", "height", "width", channels), doc=f"{colour}, 0..255, NHWC"
+    )
+    pixels = TensorSpec(name="output", dtype="uint8", shape=("batch", *size, channels), doc=f"{colour}, 0..255, NHWC")
+    floats = TensorSpec(
+        name="output", dtype="float32", shape=("batch", channels, *size), doc=f"{colour} in [-1, 1], NCHW"
+    )
+    module = OfPixels(net)
+    return Model(
+        nets={"G": net, **(nets or {})},
+        graphs={
+            "generator": ExportGraph(Pixels(module), GraphSpec(inputs=(given,), outputs=(pixels,), axes=axes)),
+            "generator_float": ExportGraph(module, GraphSpec(inputs=(given,), outputs=(floats,), axes=axes)),
+        },
+        sampler=Sampler(kind="feedforward", graph="generator", image="image"),
+        modality="image",
+        output=ImageOutput(height=scale * side.opt, width=scale * side.opt, channels=channels, scale=scale),
+        averaged=averaged,
+    )

@@ -1,0 +1,1 @@
+"""Networks that restore frames, one by one or in turn."""

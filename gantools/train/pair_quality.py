@@ -1,0 +1,99 @@
+"""Pictures of the averaged generator beside those it should make: their PSNR, which chooses the best checkpoint."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gantools.data.pairs.pairs import PairSet
+from gantools.metrics.pairs import psnr
+from gantools.models.model import Model
+
+_KEY = 20201124  # of the patches, which are the same at every score
+_BATCH = 32
+_SHOWN = 12
+_NORMAL = 1.96  # of a 95 % interval
+LEARNED, HELD_OUT = "clips that are learned from", "clips that are held out"
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class PairScorer:
+    """PSNR of patches that are always the same, so that two scores differ by the weights alone.
+
+    Args:
+        learned: What the training learns from.
+        held_out: What it does not; none: patches of what it learns from are judged.
+        samples: How many patches, spread over all rows.
+    """
+
+    def __init__(self, learned: PairSet, held_out: PairSet | None, samples: int) -> None:
+        self._of = LEARNED if held_out is None else HELD_OUT
+        pairs = held_out or learned
+        given, targets = pairs.draw(np.arange(samples) % len(pairs), _KEY)
+        self._given, self._targets, self._scale = given[:, -1], targets[:, -1], pairs.scale
+        self._begun = fmean(
+            psnr(enlarged(given, self._scale), target) for given, target in zip(self._given, self._targets, strict=True)
+        )
+
+    def score(self, model: Model, device: torch.device) -> dict[str, Any]:
+        """The quality of a model, as it is kept in a checkpoint's ``state.json``.
+
+        Returns:
+            ``psnr`` in dB, mean over patches, over all channels of RGB, with its interval ``psnr_low`` and
+            ``psnr_high``; ``psnr_given``: of what is given, enlarged by bicubic interpolation; and of what they are.
+        """
+        made = restore(model, self._given, device)
+        values = [psnr(image, target) for image, target in zip(made, self._targets, strict=True)]
+        mean, half = fmean(values), _NORMAL * stdev(values) / math.sqrt(len(values))
+        figures = {"psnr": mean, "psnr_low": mean - half, "psnr_high": mean + half, "psnr_given": self._begun}
+        return {**figures, "samples": len(values), "psnr_of": self._of}
+
+    def show(self, model: Model, device: torch.device) -> Pixels:
+        """Rows of three for people: what is given, what the model makes, what it should make."""
+        places = np.linspace(0, len(self._given) - 1, min(_SHOWN, len(self._given))).astype(int)
+        made = restore(model, self._given[places], device)
+        return np.stack(
+            [
+                image
+                for place, mine in zip(places, made, strict=True)
+                for image in (enlarged(self._given[place], self._scale), mine, self._targets[place])
+            ]
+        )
+
+    def examples(self) -> Pixels:
+        """What the graphs of an artifact shall be tried with: (n, height, width, channels) uint8."""
+        return self._given[:_SHOWN]
+
+
+@torch.inference_mode()
+def restore(model: Model, given: Pixels, device: torch.device) -> Pixels:
+    """Run the graph that ships, in float32.
+
+    Args:
+        model: In inference mode.
+        given: (n, height, width, channels) uint8.
+        device: Where the model is.
+    """
+    graph = model.graphs[model.sampler.graph].module
+    parts: list[Tensor] = [
+        graph(torch.from_numpy(given[start : start + _BATCH]).to(device)).cpu()
+        for start in range(0, len(given), _BATCH)
+    ]
+    return torch.cat(parts).numpy()
+
+
+def enlarged(image: Pixels, scale: int) -> Pixels:
+    """An image by bicubic interpolation."""
+    if scale == 1:
+        return image
+    whole = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    size = (image.shape[1] * scale, image.shape[0] * scale)
+    return np.asarray(whole.resize(size, Image.Resampling.BICUBIC), np.uint8).reshape(*size[::-1], -1)
