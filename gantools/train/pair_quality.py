@@ -16,9 +16,9 @@ from gantools.data.pairs.pairs import PairSet
 from gantools.metrics.pairs import psnr
 from gantools.models.model import Model
 
-_KEY = 20201124  # of the patches, which are the same at every score
+KEY = 20201124  # of the patches, which are the same at every score
 _BATCH = 32
-_SHOWN = 12
+SHOWN = 12
 _NORMAL = 1.96  # of a 95 % interval
 LEARNED, HELD_OUT = "clips that are learned from", "clips that are held out"
 
@@ -37,7 +37,7 @@ class PairScorer:
     def __init__(self, learned: PairSet, held_out: PairSet | None, samples: int) -> None:
         self._of = LEARNED if held_out is None else HELD_OUT
         pairs = held_out or learned
-        given, targets = pairs.draw(np.arange(samples) % len(pairs), _KEY)
+        given, targets = pairs.draw(np.arange(samples) % len(pairs), KEY)
         self._given, self._targets, self._scale = given[:, -1], targets[:, -1], pairs.scale
         self._begun = fmean(
             psnr(enlarged(given, self._scale), target) for given, target in zip(self._given, self._targets, strict=True)
@@ -58,7 +58,7 @@ class PairScorer:
 
     def show(self, model: Model, device: torch.device) -> Pixels:
         """Rows of three for people: what is given, what the model makes, what it should make."""
-        places = np.linspace(0, len(self._given) - 1, min(_SHOWN, len(self._given))).astype(int)
+        places = np.linspace(0, len(self._given) - 1, min(SHOWN, len(self._given))).astype(int)
         made = restore(model, self._given[places], device)
         return np.stack(
             [
@@ -70,7 +70,7 @@ class PairScorer:
 
     def examples(self) -> Pixels:
         """What the graphs of an artifact shall be tried with: (n, height, width, channels) uint8."""
-        return self._given[:_SHOWN]
+        return self._given[:SHOWN]
 
 
 @torch.inference_mode()

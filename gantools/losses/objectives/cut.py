@@ -146,4 +146,4 @@ def _at(features: Tensor, places: Tensor) -> Tensor:
     return values
 
 
-cut = ObjectiveRow(CUTConfig, CUT, nets=("G", "D", "H"))
+cut = ObjectiveRow(CUTConfig, CUT, nets=("G", "D", "H"), needs="model.beside=projection")

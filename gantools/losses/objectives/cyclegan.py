@@ -108,4 +108,4 @@ def _made(nets: Nets, translator: str, images: Tensor, batch: Batch) -> Tensor:
     return batch.once(translator, make)
 
 
-cyclegan = ObjectiveRow(CycleGANConfig, CycleGAN, nets=("G", "F", "D", "D_A"))
+cyclegan = ObjectiveRow(CycleGANConfig, CycleGAN, nets=("G", "F", "D", "D_A"), needs="model.beside=inverse")
