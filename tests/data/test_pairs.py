@@ -19,7 +19,7 @@ from gantools.data.sources import Pixels
 from gantools.metrics.pairs import psnr
 from gantools.train import PARTS
 
-SHRINK = Named(name="shrink", scale=2)
+SHRINK = Named.model_validate({"name": "shrink", "scale": 2})
 # Degradation -> options, and the least and the most decibels that it leaves of a photograph.
 TRIED: dict[str, list[tuple[dict[str, Any], float, float]]] = {
     "shrink": [({"scale": 2}, 0, 0), ({"scale": 3, "filter": "area"}, 0, 0)],
@@ -88,7 +88,7 @@ def test_a_patch_is_given_smaller_and_is_of_the_same_place(photos: Path, cache: 
 
 
 def test_what_is_drawn_depends_on_key_and_place_alone(photos: Path, cache: str) -> None:
-    degrade = (SHRINK, Named(name="noise", sigma=[5, 30]))
+    degrade = (SHRINK, Named.model_validate({"name": "noise", "sigma": [5, 30]}))
     pairs = opened(photos, cache, degrade=degrade)
     one, other, third = (pairs.draw(np.array([0, 3, 0]), key, mirror=True, turn=True)[0] for key in (1, 1, 2))
     assert (one == other).all()
@@ -161,7 +161,9 @@ def test_pairs_lie_under_the_same_names(photos: Path, tmp_path: Path, cache: str
     pairs = opened(before, cache, targets=str(after), degrade=())
     given, targets = pairs.draw(np.arange(3), 0)
     assert min(psnr(bicubic(a[0]), b[0]) for a, b in zip(given, targets, strict=True)) > 20
-    noisy = opened(before, cache, targets=str(after), degrade=(Named(name="noise", sigma=[20, 20]),))
+    noisy = opened(
+        before, cache, targets=str(after), degrade=(Named.model_validate({"name": "noise", "sigma": [20, 20]}),)
+    )
     assert noisy.digest != pairs.digest
     assert (noisy.draw(np.arange(3), 0)[1] == targets).all()
     (after / "2.png").rename(after / "other.png")
