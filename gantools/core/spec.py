@@ -78,8 +78,13 @@ class TensorSpec(Frozen):
         return self.concrete({"batch": 1, **sizes})[1 if self.has_rows else 0 :]
 
     def concrete(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """The shape with every dynamic axis replaced by its size in ``sizes``."""
-        return tuple(sizes[size] if isinstance(size, str) else size for size in self.shape)
+        """The shape with every dynamic axis replaced by its size in ``sizes``, and ``"4*height"`` by four times it."""
+        return tuple(_size(size, sizes) if isinstance(size, str) else size for size in self.shape)
+
+
+def _size(text: str, sizes: Mapping[str, int]) -> int:
+    times, _, name = text.rpartition("*")
+    return int(times or 1) * sizes[name]
 
 
 class GraphSpec(Frozen):

@@ -143,7 +143,7 @@ def test_every_phase_lowers_its_own_loss(name: str, options: Options) -> None:
                 if gradient is not None:
                     parameter.sub_(gradient, alpha=1e-3 / length)
         fresh, _, _ = game(name, options)  # what was remembered or made with the old weights is not used
-        again = Batch(batch.real, batch.noise, batch.labels, batch.due, batch.step)
+        again = Batch(batch.real, batch.noise, batch.labels, batch.due, batch.step, batch.given)
         after = loss_of(fresh, phase, model, again).value
         assert after is not None
         assert after < before

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from gantools.core.recipe import Recipe, resolve_recipe
+from gantools.core.sampler import Sampler
+from gantools.core.spec import GraphSpec, TensorSpec
 from gantools.losses.objectives.objective import Batch
 from gantools.models.build import build_model
 from gantools.models.model import Model
@@ -14,6 +17,8 @@ from gantools.verify.trials import trial_inputs
 
 Options = dict[str, Any]
 
+GIVEN_EDGE = 16
+"""Of what models that make images of images are given, in pixels."""
 _STYLED: Options = {"latent": 8, "style": 8, "mapping_layers": 1, "channel_base": 256, "channel_max": 8}
 _WALKING: Options = {
     "resolution": 8,
@@ -48,6 +53,10 @@ MODELS_SMALL: dict[str, list[Options]] = {
         {**_WALKING, "corruption": 0.1, "discriminator": "mlp", "objective": "gaussian_judged"},
         {**_CODED, "kernel": "pcn", "step_size": 0.8, "corruption": 0.1, "objective": "gaussian"},
     ],
+    "compact": [
+        {"scale": 2, "channels": 3, "width": 8, "depth": 1, "objective": "pixels"},
+        {"scale": 1, "channels": 1, "width": 8, "depth": 2, "objective": "pixels"},
+    ],
     "light": [{"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"}],
 }
 # Discriminator -> variants.
@@ -71,6 +80,7 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "elbo": {"likelihood": "bernoulli", "beta": 2.0, "free_bits": 0.1, "warmup_steps": 10},
     "gaussian": {"fit_every": 1},
     "gaussian_judged": {"game": "hinge"},
+    "pixels": {"distance": "mse"},
     "likelihood": {},
     "seqgan": {"pretrain_steps": 4, "discriminator_steps": 2, "rollouts": 2, "likelihood_weight": 0.5},
     "scratchgan": {"pretrain_steps": 4, "discriminator_steps": 2, "discount": 0.9, "likelihood_weight": 0.5},
@@ -122,16 +132,30 @@ def trained_looking(model: Model) -> Model:
     with torch.no_grad():
         for graph in model.graphs.values():
             for first in range(3):
-                given = trial_inputs(graph.spec, model.sampler, range(16 * first, 16 * first + 16))
+                given = small_inputs(graph.spec, model.sampler, range(16 * first, 16 * first + 16))
                 graph.module(*(torch.from_numpy(given[tensor.name]) for tensor in graph.spec.inputs))
     return model.eval()
+
+
+def small_inputs(spec: GraphSpec, sampler: Sampler, seeds: range) -> dict[str, npt.NDArray[Any]]:
+    """Inputs of a graph, with images of the least size where it takes images of any."""
+    return trial_inputs(spec, sampler, seeds, sizes={**spec.sizes("min"), "batch": len(seeds)})
+
+
+def output_shape(spec: GraphSpec, output: TensorSpec, batch: int) -> tuple[int, ...]:
+    """What ``small_inputs`` of so many seeds make."""
+    return output.concrete({**spec.sizes("min"), "batch": batch})
 
 
 def small_batch(model: Model, size: int = 4, due: tuple[str, ...] = ()) -> Batch:
     """What a training step would get."""
     output = model.image
-    real = torch.rand(size, output.channels, output.height, output.width) * 2 - 1
     spec = model.graphs[model.sampler.graph].spec
+    if model.sampler.image is not None:
+        edge, scale = GIVEN_EDGE, output.scale or 1
+        given, real = (torch.rand(size, output.channels, one, one) * 2 - 1 for one in (edge, scale * edge))
+        return Batch(real, {}, None, due, given=given)
+    real = torch.rand(size, output.channels, output.height, output.width) * 2 - 1
     drawn = trial_inputs(spec, model.sampler, range(size))
     noise = {name: torch.from_numpy(drawn[name]) for name in model.sampler.noise}
     labels = torch.arange(size) % model.classes if model.classes else None
