@@ -200,7 +200,7 @@ def figures(made: np.ndarray, photos: np.ndarray, distance: Distance) -> dict[st
     together = list(zip(made, photos, strict=True))
     return {
         "psnr_db": fmean(psnr(one, other) for one, other in together),
-        "ssim": fmean(ssim(one.astype(np.float64), other.astype(np.float64)) for one, other in together),
+        "ssim": fmean(ssim(one, other) for one, other in together),
         **kid,
     }
 
@@ -251,9 +251,8 @@ def measure(rows: list[str], source: Path, out: Path, record: Path | None) -> No
     for name, one in found.items():
         interval = f"{one['kid']:.3f} ({one['kid_low']:.3f} to {one['kid_high']:.3f})"
         print(f"{name:18} {one['psnr_db']:7.2f}  {one['ssim']:.4f}  {interval}")
-    print(
-        f"{'real photographs':18} {'':7}  {'':6}  {floor['kid']:.3f} ({floor['kid_low']:.3f} to {floor['kid_high']:.3f})"
-    )
+    interval = f"{floor['kid']:.3f} ({floor['kid_low']:.3f} to {floor['kid_high']:.3f})"
+    print(f"{'real photographs':18} {'':7}  {'':6}  {interval}")
     shown = [labels[:SHOWN], *(images[:SHOWN] for images in made.values()), photos[:SHOWN]]
     _save(np.concatenate([np.concatenate(list(row), 1) for row in shown], 0), out / "facades.png")
     if record is None:

@@ -75,7 +75,7 @@ class PatchDiscriminator(nn.Module):
         if config.norm == "spectral":
             normalize(self)
 
-    def forward(self, image: Tensor, label: Tensor | None = None, given: Tensor | None = None) -> Tensor:
+    def forward(self, image: Tensor, label: Tensor | None = None, *, given: Tensor | None = None) -> Tensor:
         """See the class."""
         if self.conditional:
             assert given is not None, "a conditional discriminator needs what images were made of"
