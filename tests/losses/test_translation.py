@@ -71,6 +71,7 @@ def test_pix2pix_weighs_the_distance_to_the_target() -> None:
     total, terms = terms_of(Pix2Pix(Pix2PixConfig()), "G", nets, exact)
     assert terms["G.l1"] == pytest.approx(0, abs=1e-6)
     assert total == pytest.approx(terms["G.fake"], abs=1e-4)
+    exact = Batch(exact.real, {}, given=exact.given)
     nets["G"] = Shift(0.35)
     total, terms = terms_of(Pix2Pix(Pix2PixConfig(l1_weight=7)), "G", nets, exact)
     assert terms["G.l1"] == pytest.approx(0.1, abs=1e-6)
