@@ -50,6 +50,8 @@ class DataSection(Frozen):
             model learns to undo it; each is drawn anew for every sample. Such sources may hold films, too.
         targets: For the same models: what the images of ``source`` should become, by the same file names.
         patch: For the same models: edge of the squares that they are given in the training, in pixels.
+        frames: For the same models: frames that follow each other in what they are given, of films; recurrent ones need
+            several.
         turn: Also train on quarter turns.
     """
 
@@ -62,6 +64,7 @@ class DataSection(Frozen):
     degrade: tuple[Named, ...] = ()
     targets: str | None = None
     patch: int = Field(default=48, ge=16)
+    frames: int = Field(default=1, ge=1, le=64)
     turn: bool = False
 
 

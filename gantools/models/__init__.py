@@ -16,6 +16,7 @@ MODELS: Table[Any] = Table(
         "vae": "gantools.models.image.vae:vae",
         "nmg": "gantools.models.classic.nmg:nmg",
         "compact": "gantools.models.video.compact:compact",
+        "recurrent": "gantools.models.video.recurrent:recurrent",
         "text_lstm": "gantools.models.text.recurrent:text_lstm",
         "text_gru": "gantools.models.text.recurrent:text_gru",
         "text_transformer": "gantools.models.text.transformer:text_transformer",

@@ -68,6 +68,7 @@ def _pairs(recipe: Recipe, model: Model, on_event: OnEvent) -> PairSet:
         channels=output.channels,
         scale=output.scale or 1,
         patch=data.patch,
+        frames=data.frames,
         max_broken=data.max_broken,
         cache=data.cache,
         on_event=on_event,

@@ -57,6 +57,10 @@ MODELS_SMALL: dict[str, list[Options]] = {
         {"scale": 2, "channels": 3, "width": 8, "depth": 1, "objective": "pixels"},
         {"scale": 1, "channels": 1, "width": 8, "depth": 2, "objective": "pixels"},
     ],
+    "recurrent": [
+        {"scale": 2, "channels": 3, "width": 8, "depth": 1, "objective": "pixels"},
+        {"scale": 1, "channels": 1, "width": 8, "depth": 1, "objective": "pixels"},
+    ],
     "light": [{"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"}],
 }
 # Discriminator -> variants.
@@ -80,7 +84,7 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "elbo": {"likelihood": "bernoulli", "beta": 2.0, "free_bits": 0.1, "warmup_steps": 10},
     "gaussian": {"fit_every": 1},
     "gaussian_judged": {"game": "hinge"},
-    "pixels": {"distance": "mse"},
+    "pixels": {"distance": "mse", "temporal": 0.5},
     "likelihood": {},
     "seqgan": {"pretrain_steps": 4, "discriminator_steps": 2, "rollouts": 2, "likelihood_weight": 0.5},
     "scratchgan": {"pretrain_steps": 4, "discriminator_steps": 2, "discount": 0.9, "likelihood_weight": 0.5},
@@ -153,7 +157,8 @@ def small_batch(model: Model, size: int = 4, due: tuple[str, ...] = ()) -> Batch
     spec = model.graphs[model.sampler.graph].spec
     if model.sampler.image is not None:
         edge, scale = GIVEN_EDGE, output.scale or 1
-        given, real = (torch.rand(size, output.channels, one, one) * 2 - 1 for one in (edge, scale * edge))
+        frames = (3,) if any(one.state_of for one in spec.inputs) else ()
+        given, real = (torch.rand(size, *frames, output.channels, one, one) * 2 - 1 for one in (edge, scale * edge))
         return Batch(real, {}, None, due, given=given)
     real = torch.rand(size, output.channels, output.height, output.width) * 2 - 1
     drawn = trial_inputs(spec, model.sampler, range(size))
