@@ -238,7 +238,7 @@ def measure(rows: list[str], source: Path, out: Path, record: Path | None) -> No
     facts: dict[str, dict[str, Any]] = {name: {} for name in made}
     for row in rows:
         checkpoint = load_checkpoint(out / row / "run", "last")
-        made[row] = restore(checkpoint.build_model(), labels, torch.device("cpu"))
+        made[row] = restore(checkpoint.build_model(), labels[:, None], torch.device("cpu"))
         facts[row] = {
             "steps": checkpoint.step,
             "images_seen": checkpoint.images_seen,

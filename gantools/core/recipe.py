@@ -53,6 +53,8 @@ class DataSection(Frozen):
         unpaired: Whether ``targets`` are pictures of the kind that should come out and belong to none of ``source``,
             for objectives that need no pairs.
         patch: For the same models: edge of the squares that they are given in the training, in pixels.
+        frames: For the same models: frames that follow each other in what they are given, of films; recurrent ones need
+            several.
         turn: Also train on quarter turns.
     """
 
@@ -67,6 +69,7 @@ class DataSection(Frozen):
     halves: Literal["left-to-right", "right-to-left"] | None = None
     unpaired: bool = False
     patch: int = Field(default=48, ge=16)
+    frames: int = Field(default=1, ge=1, le=64)
     turn: bool = False
 
 

@@ -120,6 +120,7 @@ def _plan(net: ImageToImage, reach: Reach | str, picture: Picture, options: Opti
 
 
 def _made(net: ImageToImage, plan: Plan, picture: Picture) -> Enlarged:
+    net.state = {}  # each picture is the first frame of a film
     made: Enlarged = net.run(picture.pixels[None], batch=plan.batch, tiling=plan.tiling)[0]
     return made
 

@@ -82,6 +82,8 @@ def chosen(
         InputMismatchError: Images are too large for one run and cannot be cut.
     """
     height, width = example.shape[:2]
+    if net.recurrent:
+        return _in_turn(net, example, batch=batch, tile=tile)
     if tile is not None and tile >= max(net.padded(height, width)):
         tile = 0
     whole = net.too_large(height, width)
@@ -112,6 +114,25 @@ def chosen(
     if plan.tile and isinstance(reach, Reach) and reach.rounded:
         on_event(Note(f"tiles equal whole images within rounding only: '{reach.rounded[0]}' interpolates", "info"))
     return plan
+
+
+def _in_turn(net: ImageToImage, example: Images, *, batch: int | None, tile: int | None) -> Plan:
+    """Frames one by one, whole: what a recurrent network carries along is of all of the frame before.
+
+    Raises:
+        RecipeError: Something else is asked for.
+        InputMismatchError: Frames are too large.
+    """
+    name = net.generator.artifact.manifest.name
+    for option, value in (("--batch", None if batch == 1 else batch), ("--tile", tile)):
+        if value:
+            raise RecipeError(
+                f"{option} {value}: '{name}' is recurrent, and takes whole frames one after another.",
+                hint=f"leave out {option}",
+            )
+    if problem := net.too_large(*example.shape[:2]):
+        raise problem
+    return Plan(1)
 
 
 def net_pixels(net: ImageToImage, height: int, width: int) -> int:

@@ -85,7 +85,7 @@ def enhance_video(
         plan = _plan(work, net, reach, converter, options, on_event)
         length = -(-options.piece // plan.batch) * plan.batch
         plan = Plan(**work.begin(_facts(artifact, video, settings, length, options), asdict(plan)))
-        run = _Run(net, plan, converter, settings, work.folder, length, on_event)
+        run = _Run(net, plan, converter, settings, work, length, on_event)
         pieces = run.all_pieces()
         if not run.count:
             raise DataError(f"not one frame of '{video.path}' can be decoded.", hint="copy or download it again")
@@ -118,12 +118,12 @@ class _Run:
         plan: Plan,
         converter: Converter,
         settings: Settings,
-        folder: Path,
+        work: Work,
         length: int,
         on_event: OnEvent,
     ) -> None:
         self.net, self.plan, self.converter, self.settings = net, plan, converter, settings
-        self.folder, self.length, self.on_event = folder, length, on_event
+        self.work, self.length, self.on_event = work, length, on_event
         self.losses = Losses()
         self.count = self.computed = 0
 
@@ -132,7 +132,14 @@ class _Run:
         done = 0
         while self._piece(done).is_file():
             done += 1
-        made = ahead(self._made(ahead(self._groups(done * self.length), _GROUPS_AHEAD, "decode")), _GROUPS_AHEAD, "net")
+        if self.net.recurrent:
+            done = self.work.last_state(done)
+            self.net.state = self.work.state(done)
+        made = ahead(
+            self._made(ahead(self._groups(done * self.length), _GROUPS_AHEAD, "decode"), done * self.length),
+            _GROUPS_AHEAD,
+            "net",
+        )
         begun_at = time.perf_counter()
         writer: PieceWriter | None = None
         encoder: Encoder | None = None
@@ -164,7 +171,7 @@ class _Run:
         return [self._piece(one) for one in range(number)]
 
     def _piece(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.piece"
+        return self.work.folder / f"{number:06d}.piece"
 
     def _groups(self, skipped: int) -> Generator[Group]:
         """Frames as arrays, a batch at a time. Those that are in pieces already are decoded only."""
@@ -184,11 +191,15 @@ class _Run:
     def _images_at_once(self) -> int:
         return 1 if self.plan.tile else self.plan.batch
 
-    def _made(self, groups: Iterator[Group]) -> Generator[Made]:
+    def _made(self, groups: Iterator[Group], place: int) -> Generator[Made]:
+        """What comes of frames from ``place`` on."""
         try:
             for group in groups:
                 images = np.stack([pixels for _, pixels in group])
                 made = self.net.run(images, batch=self.plan.batch, tiling=self.plan.tiling)
+                place += len(group)
+                if self.net.recurrent and place % self.length == 0:
+                    self.work.keep_state(place // self.length, self.net.state)
                 yield [(frame, pixels) for (frame, _), pixels in zip(group, made, strict=True)]
         finally:
             groups.close()  # type: ignore[attr-defined]

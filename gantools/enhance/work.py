@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from gantools.core.atomic import write_atomic
 from gantools.core.errors import ArtifactError, RecipeError
 
 _STATE = "state.json"
+# A network runs ahead of the encoder, and may have begun further pieces when one is finished.
+_STATES = 8
 
 
 class Work:
@@ -74,6 +81,30 @@ class Work:
             return None
         found: dict[str, Any] = json.loads((self.folder / _STATE).read_text())["plan"]
         return found
+
+    def keep_state(self, piece: int, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Keep what a recurrent network carries into a piece, and forget what it carried into those long finished."""
+        stream = io.BytesIO()
+        np.savez(stream, allow_pickle=False, **state)
+        write_atomic(self._state_file(piece), stream.getvalue())
+        for old in range(piece - _STATES, -1, -1):
+            if not self._state_file(old).is_file():
+                break
+            self._state_file(old).unlink()
+
+    def last_state(self, pieces: int) -> int:
+        """The last piece, of so many, that a recurrent network can begin with."""
+        return next((one for one in range(pieces, 0, -1) if self._state_file(one).is_file()), 0)
+
+    def state(self, piece: int) -> dict[str, npt.NDArray[Any]]:
+        """What the network carries into it; nothing into the first one."""
+        if piece == 0:
+            return {}
+        with np.load(self._state_file(piece), allow_pickle=False) as found:
+            return dict(found)
+
+    def _state_file(self, piece: int) -> Path:
+        return self.folder / f"{piece:06d}.state.npz"
 
     def appear(self, made: Path) -> None:
         """Give what was made its name, and forget the rest.

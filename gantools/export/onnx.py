@@ -158,8 +158,10 @@ def write_onnx(graph: ExportGraph, spec: GraphSpec, path: Path) -> None:
         {position: dims[size] for position, size in enumerate(tensor.shape) if isinstance(size, str)}
         for tensor in spec.inputs
     )
-    if any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(graph.module.forward).parameters.values()):
-        dynamic = (dynamic,)  # the tracer sees *inputs as one argument, a tuple
+    kinds = [parameter.kind for parameter in inspect.signature(graph.module.forward).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:  # the tracer sees *inputs as one argument, a tuple
+        named = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+        dynamic = (*dynamic[:named], *([dynamic[named:]] if dynamic[named:] else []))  # and not at all if it is empty
     if any(module.training for module in graph.module.modules()):
         raise ExportError("the network is in training mode.", hint="call module.eval() before exporting")
     try:

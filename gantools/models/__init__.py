@@ -18,6 +18,7 @@ MODELS: Table[Any] = Table(
         "unet": "gantools.models.translate.unet:unet",
         "resnet": "gantools.models.translate.resnet:resnet",
         "compact": "gantools.models.video.compact:compact",
+        "recurrent": "gantools.models.video.recurrent:recurrent",
         "text_lstm": "gantools.models.text.recurrent:text_lstm",
         "text_gru": "gantools.models.text.recurrent:text_gru",
         "text_transformer": "gantools.models.text.transformer:text_transformer",

@@ -1,4 +1,4 @@
-"""Images of any size through a graph that makes images of images: whole or in parts, which come out the same."""
+"""Images of any size through a graph that makes images of images: whole, in parts that equal it, or in turn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from gantools.core.errors import ArtifactError, InputMismatchError
 from gantools.core.spec import AxisRange, TensorSpec
+from gantools.samplers.feedforward import inputs_of
 from gantools.samplers.generator import Generator
 from gantools.samplers.tiles import Tiling
 
@@ -28,6 +29,7 @@ class ImageToImage:
         channels: Of images in and out: 1 for grey, 3 for RGB.
         levels: The largest value of a pixel that comes out: 255, or 65535 where the graph gives floats.
         align: Images are padded to multiples of it, as they have to be where parts of them may begin there only.
+        state: What a recurrent network carries from image to image, by name; empty before the first one.
 
     Raises:
         ArtifactError: The artifact does not make images of images, one by one and of the same kind.
@@ -37,18 +39,15 @@ class ImageToImage:
         self.generator = generator
         manifest, spec = generator.artifact.manifest, generator.session.spec
         name = manifest.name
-        if any(tensor.state_of for tensor in spec.inputs):
-            raise ArtifactError(
-                f"'{name}' is recurrent: it carries a state from frame to frame, which is not supported here yet.",
-                hint="give a network that makes one image of one image",
-            )
+        self._fed = [one for one in spec.inputs if one.state_of]
+        self.state: dict[str, npt.NDArray[Any]] = {}
         output = manifest.image
         self._image = next((one for one in spec.inputs if one.name == manifest.sampler.image), None)
         if self._image is None:
             raise ArtifactError(
                 f"'{name}' makes images of seeds, not of images.", hint="'gantools sample ART' draws from it"
             )
-        others = [one for one in spec.inputs if one is not self._image]
+        others = [one for one in spec.inputs if one is not self._image and not one.state_of]
         if free := [one.name for one in others if {*one.shape} - {"batch"} & {*spec.axes}]:
             raise ArtifactError(f"'{name}' takes '{free[0]}' for each pixel, and nobody can say what it is.")
         if output.scale is None:
@@ -62,6 +61,11 @@ class ImageToImage:
         self.scale, self.channels = output.scale, output.channels
         self.align = 1
         self.levels = 255 if spec.outputs[0].dtype == "uint8" else 65535
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether images are frames of one film, in their order."""
+        return bool(self._fed)
 
     @property
     def image(self) -> TensorSpec:
@@ -106,7 +110,9 @@ class ImageToImage:
         rows, columns = self.padded(height, width)
         if (rows, columns) != (height, width):
             images = np.pad(images, ((0, 0), (0, rows - height), (0, columns - width), (0, 0)), mode="edge")
-        if tiling is None or (tiling.size[0] >= rows and tiling.size[1] >= columns):
+        if self._fed:
+            made = self._in_turn(images)
+        elif tiling is None or (tiling.size[0] >= rows and tiling.size[1] >= columns):
             made = self._made(images, batch)
         else:
             made = self._in_parts(images, batch, tiling)
@@ -127,9 +133,30 @@ class ImageToImage:
     def _made(self, images: Images, batch: int) -> Enlarged:
         """Images, all of one size, through the graph."""
         batch = min(batch, self.generator.session.spec.largest_batch)
-        made: Enlarged = self.generator.sample([0] * len(images), batch=batch, inputs={self.image.name: images})
+        made = self.generator.sample([0] * len(images), batch=batch, inputs={self.image.name: images})
+        return self._deep(made)
+
+    def _in_turn(self, images: Images) -> Enlarged:
+        """Frames of one size, each with what was found before."""
+        session = self.generator.session
+        sizes = {"batch": 1, "height": images.shape[1], "width": images.shape[2]}
+        if any(self.state[one.name].shape != one.concrete(sizes) for one in self._fed if one.name in self.state):
+            self.state = {}
+        rest = [one for one in session.spec.inputs if one is not self._image and not one.state_of]
+        known = inputs_of(rest, self.generator.artifact.manifest.sampler, [0])
+        made = []
+        for image in images:
+            state = self.state or {one.name: np.zeros(one.concrete(sizes), np.float32) for one in self._fed}
+            outputs = session.run({**known, **state, self.image.name: image[None]})
+            self.state = {one.name: outputs[one.state_of] for one in self._fed if one.state_of}
+            made.append(outputs[session.spec.outputs[0].name])
+        return self._deep(np.concatenate(made))
+
+    def _deep(self, made: Any) -> Enlarged:
+        """Floats as 16 bits; bytes stay."""
         if self.levels == 255:
-            return made
+            bytes_: Enlarged = made
+            return bytes_
         # (n, channels, height, width) in [-1, 1]
         fine = np.rint((made.transpose(0, 2, 3, 1) + np.float32(1)) * np.float32(32767.5))
         deep: Enlarged = fine.clip(0, 65535).astype(np.uint16)

@@ -28,6 +28,8 @@ Pixels = npt.NDArray[np.uint8]
 class PairScorer:
     """PSNR of patches that are always the same, so that two scores differ by the weights alone.
 
+    Of clips it is that of the last frame.
+
     Args:
         learned: What the training learns from.
         held_out: What it does not; none: patches of what it learns from are judged.
@@ -38,9 +40,9 @@ class PairScorer:
         self._of = LEARNED if held_out is None else HELD_OUT
         pairs = held_out or learned
         given, targets = pairs.draw(np.arange(samples) % len(pairs), KEY)
-        self._given, self._targets, self._scale = given[:, -1], targets[:, -1], pairs.scale
+        self._given, self._targets, self._scale = given, targets[:, -1], pairs.scale
         self._begun = fmean(
-            psnr(enlarged(given, self._scale), target) for given, target in zip(self._given, self._targets, strict=True)
+            psnr(enlarged(one[-1], self._scale), target) for one, target in zip(given, self._targets, strict=True)
         )
 
     def score(self, model: Model, device: torch.device) -> dict[str, Any]:
@@ -64,13 +66,13 @@ class PairScorer:
             [
                 image
                 for place, mine in zip(places, made, strict=True)
-                for image in (enlarged(self._given[place], self._scale), mine, self._targets[place])
+                for image in (enlarged(self._given[place, -1], self._scale), mine, self._targets[place])
             ]
         )
 
     def examples(self) -> Pixels:
         """What the graphs of an artifact shall be tried with: (n, height, width, channels) uint8."""
-        return self._given[:SHOWN]
+        return self._given[:SHOWN, -1]
 
 
 @torch.inference_mode()
@@ -79,15 +81,24 @@ def restore(model: Model, given: Pixels, device: torch.device) -> Pixels:
 
     Args:
         model: In inference mode.
-        given: (n, height, width, channels) uint8.
+        given: (n, frames, height, width, channels) uint8.
         device: Where the model is.
+
+    Returns:
+        What it makes of the last frame, (n, height, width, channels) uint8.
     """
-    graph = model.graphs[model.sampler.graph].module
-    parts: list[Tensor] = [
-        graph(torch.from_numpy(given[start : start + _BATCH]).to(device)).cpu()
-        for start in range(0, len(given), _BATCH)
-    ]
-    return torch.cat(parts).numpy()
+    graph = model.graphs[model.sampler.graph]
+    fed = [one for one in graph.spec.inputs if one.state_of]
+    made = []
+    for start in range(0, len(given), _BATCH):
+        clips = torch.from_numpy(given[start : start + _BATCH]).to(device)
+        sizes = dict(zip(("batch", "height", "width"), (len(clips), *clips.shape[2:4]), strict=True))
+        state = [torch.zeros(one.concrete(sizes), device=device) for one in fed]
+        for frame in clips.unbind(1) if fed else [clips[:, -1]]:
+            results: Tensor | tuple[Tensor, ...] = graph.module(frame, *state)
+            image, *state = results if isinstance(results, tuple) else (results,)
+        made.append(image.cpu())
+    return torch.cat(made).numpy()
 
 
 def enlarged(image: Pixels, scale: int) -> Pixels:

@@ -72,11 +72,11 @@ def _pairs(recipe: Recipe, model: Model, on_event: OnEvent) -> Pairs:
         "on_event": on_event,
     }
     if not data.unpaired:
-        return open_pair_set(data.source, degrade=data.degrade, scale=output.scale or 1, **known)
-    if data.degrade or output.scale != 1:
+        return open_pair_set(data.source, degrade=data.degrade, scale=output.scale or 1, frames=data.frames, **known)
+    if data.degrade or output.scale != 1 or data.frames > 1:
         raise RecipeError(
-            "data.unpaired is for models that keep the size, with pictures as they are: no data.degrade.",
-            hint="leave it out, or the degradations",
+            "data.unpaired is for models that keep the size, without data.degrade and data.frames.",
+            hint="leave it out, or the others",
         )
     return open_unpaired_set(data.source, **known)
 

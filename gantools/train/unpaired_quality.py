@@ -36,7 +36,7 @@ class UnpairedScorer:
     ) -> None:
         pairs = held_out or learned
         given, targets = pairs.draw(np.arange(samples) % len(pairs), KEY)
-        self._given, self._distance = given[:, 0], None
+        self._given, self._distance = given, None
         if extractor is not None:
             found = load_extractor(extractor, on_event=on_event)
             self._distance = Distance(found, found.features(targets[:, 0], on_event=on_event), samples)
@@ -50,8 +50,10 @@ class UnpairedScorer:
         """Pairs for people: what is given, and what the model makes."""
         places = np.linspace(0, len(self._given) - 1, min(SHOWN, len(self._given))).astype(int)
         made = restore(model, self._given[places], device)
-        return np.stack([image for pair in zip(self._given[places], made, strict=True) for image in pair])
+        return np.stack(
+            [image for one, mine in zip(self._given[places, -1], made, strict=True) for image in (one, mine)]
+        )
 
     def examples(self) -> Pixels:
         """What the graphs of an artifact shall be tried with: (n, height, width, channels) uint8."""
-        return self._given[:SHOWN]
+        return self._given[:SHOWN, -1]

@@ -80,6 +80,10 @@ MODELS_SMALL: dict[str, list[Options]] = {
             "discriminator": _PATCHES,
         },
     ],
+    "recurrent": [
+        {"scale": 2, "channels": 3, "width": 8, "depth": 1, "objective": "pixels"},
+        {"scale": 1, "channels": 1, "width": 8, "depth": 1, "objective": "pixels"},
+    ],
     "light": [{"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"}],
 }
 # Discriminator -> variants.
@@ -103,7 +107,7 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "elbo": {"likelihood": "bernoulli", "beta": 2.0, "free_bits": 0.1, "warmup_steps": 10},
     "gaussian": {"fit_every": 1},
     "gaussian_judged": {"game": "hinge"},
-    "pixels": {"distance": "mse"},
+    "pixels": {"distance": "mse", "temporal": 0.5},
     "pix2pix": {"game": "hinge", "l1_weight": 10.0},
     "cut": {"game": "cross_entropy", "places": 16, "temperature": 0.2},
     "cyclegan": {"game": "hinge", "identity_weight": 0.0},
@@ -179,7 +183,8 @@ def small_batch(model: Model, size: int = 4, due: tuple[str, ...] = ()) -> Batch
     spec = model.graphs[model.sampler.graph].spec
     if model.sampler.image is not None:
         edge, scale = GIVEN_EDGE, output.scale or 1
-        given, real = (torch.rand(size, output.channels, one, one) * 2 - 1 for one in (edge, scale * edge))
+        frames = (3,) if any(one.state_of for one in spec.inputs) else ()
+        given, real = (torch.rand(size, *frames, output.channels, one, one) * 2 - 1 for one in (edge, scale * edge))
         return Batch(real, {}, None, due, given=given)
     real = torch.rand(size, output.channels, output.height, output.width) * 2 - 1
     drawn = trial_inputs(spec, model.sampler, range(size))

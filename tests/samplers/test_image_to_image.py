@@ -124,13 +124,6 @@ def test_what_makes_images_of_seeds_is_refused(tmp_path: Path) -> None:
     assert "makes images of seeds, not of images" in _refused(make_autoencoder(tmp_path / "art")).message
 
 
-def test_what_carries_a_state_is_refused(tmp_path: Path) -> None:
-    spec = spec_of()
-    state = spec.inputs[0].model_copy(update={"state_of": "image"})
-    artifact = make_image_to_image(tmp_path / "art", spec=spec.model_copy(update={"inputs": (state,)}))
-    assert "is recurrent: it carries a state from frame to frame" in _refused(artifact).message
-
-
 def test_what_takes_more_for_each_pixel_is_refused(tmp_path: Path) -> None:
     def masked() -> Net:
         net = begun()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
@@ -66,7 +67,7 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
     _, height, width, channels = clip.shape
     rows, columns = (max(_LEAST, size + size % 2) for size in (height, width))
     padded = np.pad(clip, ((0, 0), (0, rows - height), (0, columns - width), (0, 0)), mode="edge")
-    av.logging.set_level(av.logging.PANIC)  # encoders print what they are
+    os.environ.setdefault("SVT_LOG", "1")  # or SVT-AV1 writes to stderr what it is and does; 1: errors
     stream = io.BytesIO()
     with av.open(stream, "w", "matroska") as container:
         # One thread: many samples are made side by side.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from pydantic import Field
@@ -23,10 +23,21 @@ class PixelsConfig(Frozen):
         distance: ``charbonnier``: absolute, rounded at zero (Charbonnier et al., ICIP 1994); ``l1``; ``mse``, which is
             what PSNR measures, and harder to learn.
         epsilon: Where ``charbonnier`` turns from a parabola to a line, as a share of [-1, 1].
+        temporal: Of clips, weight of the distance of changes from frame to frame: against flicker. 0: none.
     """
 
     distance: Distance = "charbonnier"
     epsilon: float = Field(default=1e-3, gt=0)
+    temporal: float = Field(default=0.0, ge=0)
+
+
+@runtime_checkable
+class Recurrent(Protocol):
+    """A network that takes frames one after another."""
+
+    def clip(self, frames: Tensor) -> Tensor:
+        """(batch, frames, channels, height, width) float32 in [-1, 1] -> the same, maybe larger."""
+        ...
 
 
 class PixelsObjective(Objective):
@@ -49,9 +60,28 @@ class PixelsObjective(Objective):
         rng: torch.Generator,  # noqa: ARG002 - nothing is drawn
     ) -> Iterator[Loss]:
         """Mean distance of a pixel; see ``Objective``."""
-        made: Tensor = nets["G"](batch.given)
-        value = pixel_distance(made, batch.real, self.config.distance, self.config.epsilon)
-        yield Loss(value, {"G.pixels": value.detach()})
+        made = restored(nets, batch)
+        far = pixel_distance(made, batch.real, self.config.distance, self.config.epsilon)
+        terms, value = {"G.pixels": far.detach()}, far
+        if self.config.temporal and made.dim() == 5:
+            changes = [frames[:, 1:] - frames[:, :-1] for frames in (made, batch.real)]
+            apart = pixel_distance(changes[0], changes[1], self.config.distance, self.config.epsilon)
+            terms["G.temporal"] = apart.detach()
+            value = value + self.config.temporal * apart
+        yield Loss(value, terms)
+
+
+def restored(nets: Nets, batch: Batch) -> Tensor:
+    """What the generator makes of what it is given: images, or clips, which a recurrent one takes frame after frame."""
+    net, given = nets["G"], batch.given
+    assert given is not None, "batches of models that make images of images have them"
+    if given.dim() == 4:
+        result: Tensor = net(given)
+        return result
+    if isinstance(net, Recurrent):
+        return net.clip(given)
+    frames: Tensor = net(given.flatten(0, 1))
+    return frames.reshape(*given.shape[:2], *frames.shape[1:])
 
 
 pixels = ObjectiveRow(PixelsConfig, PixelsObjective, nets=("G",))

@@ -24,5 +24,10 @@ class Pixels(nn.Module):
         after a cast.
         """
         image: Tensor = self.generator(*inputs)
-        levels = (image * 127.5 + 127.5).round().clamp(0, 255)
-        return levels.permute(0, 2, 3, 1).to(torch.uint8)
+        return ready(image)
+
+
+def ready(image: Tensor) -> Tensor:
+    """(batch, channels, height, width) float32 in [-1, 1] -> (batch, height, width, channels) uint8, 0..255."""
+    levels = (image * 127.5 + 127.5).round().clamp(0, 255)
+    return levels.permute(0, 2, 3, 1).to(torch.uint8)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gantools.core.artifact import ImageOutput
 from gantools.core.sampler import Sampler
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
-from gantools.models.image.pixels import Pixels
+from gantools.models.image.pixels import Pixels, ready
 from gantools.models.model import ExportGraph, Model
 
 LARGEST = 4320  # pixels of a side: 8K
@@ -28,10 +28,23 @@ class OfPixels(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, image: Tensor) -> Tensor:
-        """See the class; returns what the network does."""
-        made: Tensor = self.net(image.float().permute(0, 3, 1, 2) / 127.5 - 1.0)
+    def forward(self, image: Tensor, *state: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """See the class; returns what the network does, given the image and its state."""
+        made: Tensor | tuple[Tensor, ...] = self.net(image.float().permute(0, 3, 1, 2) / 127.5 - 1.0, *state)
         return made
+
+
+class StatefulPixels(nn.Module):
+    """As ``Pixels``, of a network whose next state comes behind the image."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """See the class."""
+        made, *rest = self.net(image, *state)
+        return ready(made), *rest
 
 
 def translation_model(
@@ -41,6 +54,7 @@ def translation_model(
     channels: Literal[1, 3] = 3,
     step: int = 1,
     least: int = 16,
+    states: Mapping[str, int] | None = None,
     nets: Mapping[str, nn.Module] | None = None,
     averaged: tuple[str, ...] = ("G",),
 ) -> Model:
@@ -52,6 +66,8 @@ def translation_model(
         channels: 1 for grey, 3 for RGB, in and out.
         step: Heights and widths are multiples of it.
         least: The smallest height and width; a multiple of ``step``.
+        states: Name -> channels of the state that the network takes behind the image, in order, and returns behind it:
+            (batch, channels, height, width) float32 each, which are zero at first.
         nets: What is trained beside it.
         averaged: Which of all nets ship as averages.
     """
@@ -66,13 +82,26 @@ def translation_model(
     floats = TensorSpec(
         name="output", dtype="float32", shape=("batch", channels, *size), doc=f"{colour} in [-1, 1], NCHW"
     )
+    fed = [
+        TensorSpec(
+            name=name,
+            dtype="float32",
+            shape=("batch", maps, "height", "width"),
+            doc="0 at first",
+            state_of=f"next_{name}",
+        )
+        for name, maps in (states or {}).items()
+    ]
+    kept = [one.model_copy(update={"name": one.state_of, "state_of": None, "doc": "state"}) for one in fed]
     module = OfPixels(net)
+    shown = StatefulPixels(module) if fed else Pixels(module)
+    graphs = {
+        name: ExportGraph(one, GraphSpec(inputs=(given, *fed), outputs=(made, *kept), axes=axes))
+        for name, one, made in (("generator", shown, pixels), ("generator_float", module, floats))
+    }
     return Model(
         nets={"G": net, **(nets or {})},
-        graphs={
-            "generator": ExportGraph(Pixels(module), GraphSpec(inputs=(given,), outputs=(pixels,), axes=axes)),
-            "generator_float": ExportGraph(module, GraphSpec(inputs=(given,), outputs=(floats,), axes=axes)),
-        },
+        graphs=graphs,
         sampler=Sampler(kind="feedforward", graph="generator", image="image"),
         modality="image",
         output=ImageOutput(height=scale * side.opt, width=scale * side.opt, channels=channels, scale=scale),
