@@ -46,7 +46,7 @@ def batch_of(due: tuple[str, ...] = ()) -> Batch:
 
 def terms_of(objective: Any, phase: str, nets: dict[str, nn.Module], batch: Batch) -> tuple[float, dict[str, float]]:
     found = objective.loss(next(one for one in objective.phases if one.name == phase), nets, batch, RNG)
-    return float(found.value), {name: float(value) for name, value in found.terms.items()}
+    return found.value.item(), {name: value.item() for name, value in found.terms.items()}
 
 
 def test_contrast_is_the_cross_entropy_of_finding_ones_own_key() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.models.model import ExportGraph, ImageShape
 
 GRAPH = "discriminator"
+_ALIGNED = 16  # floats
 
 
 class Scorer(nn.Module):
@@ -33,7 +35,7 @@ class Scorer(nn.Module):
             logits = self.discriminator(_scaled(image), given=_scaled(beside))
         else:
             logits = self.discriminator(_scaled(image), beside)
-        return logits.mean(1) if logits.ndim == 2 else logits
+        return _mean(logits) if logits.ndim == 2 else logits
 
 
 def scorer_graphs(discriminator: nn.Module, shape: ImageShape) -> dict[str, ExportGraph]:
@@ -49,6 +51,17 @@ def scorer_graphs(discriminator: nn.Module, shape: ImageShape) -> dict[str, Expo
     score = TensorSpec(name="score", dtype="float32", shape=("batch",), doc="logit, positive for real")
     axes = {"batch": AxisRange(min=1, opt=16, max=64)}
     return {GRAPH: ExportGraph(scorer, GraphSpec(inputs=tuple(inputs), outputs=(score,), axes=axes))}
+
+
+def _mean(logits: Tensor) -> Tensor:
+    """Of each row (batch, patches) -> (batch,).
+
+    Rows begin at whole vectors of a processor: where they do not, ONNX Runtime adds each in an order of its own, and
+    equal images in one batch get scores that differ in the last bit.
+    """
+    patches = logits.shape[1]
+    missing = -patches % _ALIGNED
+    return F.pad(logits, (0, missing)).mean(1) * ((patches + missing) / patches) if missing else logits.mean(1)
 
 
 def _scaled(image: Tensor) -> Tensor:
