@@ -78,6 +78,15 @@ def test_a_residual_translator_does_not_see_how_bright_an_image_is() -> None:
     assert torch.allclose(net(dark), net(brighter), atol=1e-3)
 
 
+@pytest.mark.parametrize("level", [0, 7, 215, 255])
+def test_an_image_of_one_colour_becomes_one_of_one_colour(level: int) -> None:
+    """Else every norm would enlarge the rounding of the layer before it, to noise that no two runtimes share."""
+    torch.manual_seed(0)
+    net = ResNet(ResNetConfig(width=4, blocks=4)).eval()
+    made = net(torch.full((1, 3, 32, 32), level / 127.5 - 1))
+    assert torch.equal(made, made[:, :, :1, :1].expand_as(made))
+
+
 @pytest.mark.parametrize(("row", "options"), ROWS)
 def test_what_is_trained_beside_it(row: Any, options: dict[str, Any]) -> None:
     alone = row.build(row.Config(**options))
