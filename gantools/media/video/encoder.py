@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +12,7 @@ from typing import Any
 from gantools.core.errors import BackendError, RecipeError, UnknownNameError, first_line
 from gantools.core.optional import require
 from gantools.core.registry import unknown_name
+from gantools.core.threads import without_urgent_threads
 from gantools.media.video.colour import colours_of
 from gantools.media.video.source import Colours, Video
 
@@ -131,6 +133,7 @@ def opened(settings: Settings) -> Any:
         BackendError: The encoder refused.
     """
     av: Any = require("av", extra="video", why="to write videos")
+    os.environ.setdefault("SVT_LOG", "1")  # or SVT-AV1 writes to stderr what it is and does; 1: errors
     context = av.codec.CodecContext.create(settings.codec, "w")
     settings.apply(context)
     try:
@@ -141,6 +144,7 @@ def opened(settings: Settings) -> Any:
             f"the encoder {settings.codec} does not open for {size}: {first_line(err)}",
             hint="it may want even sizes, another preset or hardware that is not here; --codec ffv1 in .mkv takes all",
         ) from err
+    without_urgent_threads()
     return context
 
 
