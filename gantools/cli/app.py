@@ -24,6 +24,7 @@ COMMANDS = (
     "sample",
     "reconstruct",
     "enhance",
+    "compare",
     "interpolate",
     "evaluate",
     "inspect",

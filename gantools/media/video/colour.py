@@ -15,6 +15,7 @@ from gantools.core.optional import require
 from gantools.media.video.source import FULL, LIMITED, UNSPECIFIED, Colours, TimedFrame, Video
 
 _BT709, _BT601, _RGB = 1, 6, 0
+_BT470BG = 5  # the same matrix as BT.601
 # Conversions that swscale knows; others, such as YCgCo, come out in the one that players guess.
 _KNOWN = {1, 4, 5, 6, 7, 9}
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -45,6 +46,18 @@ def colours_of(video: Video, scale: int, *, rgb: bool) -> Colours:
     if tags.matrix == UNSPECIFIED and guessed_matrix(scale * video.width, scale * video.height) == ours:
         return tags
     return tags if tags.matrix in _KNOWN else replace(tags, matrix=ours)
+
+
+def stored_code(video: Video) -> tuple[int, int] | None:
+    """Matrix and range that say what a stored brightness means; None: it is not stored in 8 bits by itself.
+
+    Two videos of the same code store the same brightness as the same number.
+    """
+    if video.bits != 8 or not video.pixels.startswith(("yuv4", "yuvj4", "nv12", "gray")):
+        return None
+    matrix = video.colours.matrix if video.colours.matrix != UNSPECIFIED else guessed_matrix(video.width, video.height)
+    full = video.pixels.startswith("yuvj") or video.pixels == "gray"
+    return _BT601 if matrix == _BT470BG else matrix, FULL if full else video.colours.range or LIMITED
 
 
 @dataclass(frozen=True)
