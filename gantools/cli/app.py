@@ -24,6 +24,7 @@ COMMANDS = (
     "sample",
     "reconstruct",
     "enhance",
+    "video",
     "compare",
     "interpolate",
     "evaluate",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter
+from PIL import Image, ImageFilter
 
 from gantools.metrics.video.frame import Bytes, Frame
 from gantools.metrics.video.metric import VideoMetric
@@ -16,8 +16,8 @@ SIZE = 64
 
 def texture(seed: int = 0) -> npt.NDArray[np.float64]:
     """(192, 192, 3), soft blobs in 30..225."""
-    noise = np.random.default_rng(seed).normal(size=(3 * SIZE, 3 * SIZE, 3))
-    soft = gaussian_filter(noise, 2.5, axes=(0, 1))
+    noise = np.random.default_rng(seed).integers(0, 256, (3 * SIZE, 3 * SIZE, 3), np.uint8)
+    soft = np.asarray(Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2.5))).astype(float)
     scaled: npt.NDArray[np.float64] = 30 + 195 * (soft - soft.min()) / np.ptp(soft)
     return scaled
 
