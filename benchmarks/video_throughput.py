@@ -96,7 +96,7 @@ def encode_alone(art: Path, clip: Path, out: Path, _: Options) -> dict[str, Any]
     """Enlarged frames, by repetition of pixels, to packets that nobody keeps."""
     video, scale = describe(clip), _scale(art)
     choice: dict[str, Any] = {"codec": None, "crf": None, "preset": None, "hardware": False, "headers_apart": True}
-    settings = settings_of(video, scale, out, **choice)
+    settings = settings_of(video, (scale * video.width, scale * video.height), out, **choice)
     converter = Converter(video, settings.colours, settings.pixels, 3, scale)
     encoder = Encoder(settings)
     pixels = [np.repeat(np.repeat(converter.array(one), scale, 0), scale, 1) for one in _some(video, 10)]

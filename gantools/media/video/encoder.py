@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -150,7 +150,7 @@ def opened(settings: Settings) -> Any:
 
 def settings_of(
     video: Video,
-    scale: int,
+    size: tuple[int, int],
     out: Path,
     *,
     codec: str | None,
@@ -158,18 +158,20 @@ def settings_of(
     preset: str | None,
     hardware: bool,
     headers_apart: bool,
+    usual_crf: Mapping[str, int] | None = None,
 ) -> Settings:
-    """What the enlarged video is encoded with.
+    """What the video in its new size is encoded with.
 
     Args:
         video: The source.
-        scale: By how much it is enlarged.
+        size: Width and height to come.
         out: The file to come: its suffix chooses the codec where nobody does.
         codec: ``h264``, ``hevc``, ``av1``, ``vp9``, or FFmpeg's name of an encoder.
         crf: Constant quality, less is better.
         preset: By the encoder's own names.
         hardware: Whether a hardware encoder of this codec is wanted.
         headers_apart: See ``Settings``.
+        usual_crf: By the encoder's name, where nobody gives a ``crf``; none: what hides the encoder.
 
     Raises:
         UnknownNameError: There is no such encoder.
@@ -189,14 +191,14 @@ def settings_of(
         pixels = _pixels(encoder, video)
         settings = Settings(
             codec=name,
-            options=_options(name, encoder, crf, preset),
-            width=scale * video.width,
-            height=scale * video.height,
+            options=_options(name, encoder, (usual_crf or {}).get(name) if crf is None else crf, preset),
+            width=size[0],
+            height=size[1],
             pixels=pixels,
             time_base=video.time_base,
             rate=video.rate,
             aspect=video.aspect,
-            colours=colours_of(video, scale, rgb=av.VideoFormat(pixels).is_rgb),
+            colours=colours_of(video, size, rgb=av.VideoFormat(pixels).is_rgb),
             headers_apart=headers_apart,
             reordered=out.suffix != ".avi",
         )
