@@ -49,6 +49,9 @@ class DataSection(Frozen):
         degrade: For models that make images of images: what makes the images of ``source`` worse, in order, so that the
             model learns to undo it; each is drawn anew for every sample. Such sources may hold films, too.
         targets: For the same models: what the images of ``source`` should become, by the same file names.
+        halves: Instead of ``targets``: each picture of ``source`` holds both side by side, and this one is given.
+        unpaired: Whether ``targets`` are pictures of the kind that should come out and belong to none of ``source``,
+            for objectives that need no pairs.
         patch: For the same models: edge of the squares that they are given in the training, in pixels.
         frames: For the same models: frames that follow each other in what they are given, of films; recurrent ones need
             several.
@@ -63,6 +66,8 @@ class DataSection(Frozen):
     cache: str | None = None
     degrade: tuple[Named, ...] = ()
     targets: str | None = None
+    halves: Literal["left-to-right", "right-to-left"] | None = None
+    unpaired: bool = False
     patch: int = Field(default=48, ge=16)
     frames: int = Field(default=1, ge=1, le=64)
     turn: bool = False

@@ -9,7 +9,7 @@ import logging
 import os
 import platform
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +181,7 @@ def write_onnx(graph: ExportGraph, spec: GraphSpec, path: Path) -> None:
         reason = next((line.strip() for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
         raise ExportError(f"the network cannot be traced: {reason}") from err
     model: ir.Model = program.model
+    _name_axes(model, {f"{limits.step}*{name}_steps": name for name, limits in spec.axes.items() if limits.step > 1})
     _strip(model)
     check_pure(model, spec)
     ir.save(model, path)
@@ -252,6 +253,15 @@ def _with_axes(spec: GraphSpec, axes: dict[str, AxisRange]) -> GraphSpec:
             raise ExportError(f"the graph has no axis '{name}'.", hint=f"axes: {', '.join(spec.axes)}")
         spec = spec.with_axis(name, limits)
     return spec
+
+
+def _name_axes(model: ir.Model, names: Mapping[str, str]) -> None:
+    """Call sizes what the spec calls them, where they were traced as multiples of a step."""
+    produced = (value for node in model.graph.all_nodes() for value in node.outputs)
+    for value in (*model.graph.inputs, *produced):
+        for place, size in enumerate(value.shape or ()):
+            if value.shape is not None and (name := names.get(str(getattr(size, "value", size)))):
+                value.shape[place] = ir.SymbolicDim(name)
 
 
 def _strip(model: ir.Model) -> None:

@@ -15,6 +15,8 @@ MODELS: Table[Any] = Table(
         "light": "gantools.models.image.light:light",
         "vae": "gantools.models.image.vae:vae",
         "nmg": "gantools.models.classic.nmg:nmg",
+        "unet": "gantools.models.translate.unet:unet",
+        "resnet": "gantools.models.translate.resnet:resnet",
         "compact": "gantools.models.video.compact:compact",
         "recurrent": "gantools.models.video.recurrent:recurrent",
         "text_lstm": "gantools.models.text.recurrent:text_lstm",

@@ -1,6 +1,8 @@
-"""The parts of a recipe become one model: a generator, and the discriminator that judges it."""
+"""The parts of a recipe become one model: a generator, and the discriminators that judge it."""
 
 from __future__ import annotations
+
+from torch import nn
 
 from gantools.core.errors import RecipeError
 from gantools.core.recipe import Recipe
@@ -33,16 +35,21 @@ def build_model(recipe: Recipe) -> Model:
             hint=f"discriminators of {model.modality}s: {', '.join(fitting)}",
         )
     shape = shape_of(model)
-    net = row.build(row.Config(**recipe.discriminator.options), shape)
-    graphs: dict[str, ExportGraph] = (
-        text_scorer_graphs(net, shape) if isinstance(shape, TextShape) else scorer_graphs(net, shape)
-    )
-    model = model.with_net("D", net, graphs)
+    options = row.Config(**recipe.discriminator.options)
+    for name in model.judges:
+        net = row.build(options, shape)
+        model = model.with_net(name, net, _graphs(net, shape) if name == "D" else {})
     return architecture.judged(config, model) if architecture.judged else model
+
+
+def _graphs(net: nn.Module, shape: ImageShape | TextShape) -> dict[str, ExportGraph]:
+    return text_scorer_graphs(net, shape) if isinstance(shape, TextShape) else scorer_graphs(net, shape)
 
 
 def shape_of(model: Model) -> ImageShape | TextShape:
     """What a discriminator of this model's samples looks at."""
     if model.modality == "text":
         return TextShape(model.text.vocabulary, model.text.steps, model.classes)
-    return ImageShape(model.image.height, model.image.channels, model.classes)
+    image = model.image
+    given = image.channels if model.sampler.image is not None and image.scale == 1 else 0
+    return ImageShape(image.height, image.channels, model.classes, given)

@@ -44,6 +44,7 @@ class Model:
         averaged: Names of the nets of which a moving average ships: the generating ones.
         classes: How many classes the inputs ``label`` tell apart; 0: there are none.
         frozen: Names of the nets that have learned before, in another training, and stay as they are.
+        judges: Names of the discriminators that it is trained against, all alike.
     """
 
     nets: dict[str, nn.Module]
@@ -54,6 +55,7 @@ class Model:
     averaged: tuple[str, ...]
     classes: int = 0
     frozen: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ("D",)
 
     @property
     def image(self) -> ImageOutput:
@@ -88,11 +90,13 @@ class ImageShape:
         resolution: Edge, in pixels.
         channels: 1 for grey, 3 for RGB.
         classes: How many classes a second input ``label`` (batch,) int64 tells apart; 0: there is no such input.
+        given: Channels of the image, of the same size, that each was made of; 0: they are made of none.
     """
 
     resolution: int
     channels: int
     classes: int = 0
+    given: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ class DiscriminatorRow(Generic[C, S]):
         Config: Its options, with every check.
         build: (Config, what it looks at) -> module. Called with images or texts and, where there are classes, labels,
             it returns logits (batch,), or (batch, patches) when it judges parts of an image. Positive logits mean real.
+            One whose attribute ``conditional`` is true is also called with ``given=`` the images they were made of.
         modality: What it judges.
     """
 

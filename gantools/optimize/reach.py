@@ -283,6 +283,10 @@ def _matrix(node: ir.Node, local: _Local) -> _Local:
     return local
 
 
+def _statistics(node: ir.Node, local: _Local) -> _Local:  # noqa: ARG001 - a rule like the others
+    raise _EverywhereError("takes the mean of the whole image")
+
+
 def _slice(node: ir.Node, local: _Local) -> _Local:
     parts = [constant(value) for value in node.inputs[1:]]
     if len(parts) < 3 or any(part is None for part in parts[:3]):
@@ -310,6 +314,10 @@ _RULES: dict[str, _Rule] = {
     "Pad": _pad,
     "Transpose": _transpose,
     "MatMul": _matrix,
+    "InstanceNormalization": _statistics,
+    "GroupNormalization": _statistics,
+    "MeanVarianceNormalization": _statistics,
+    "GlobalAveragePool": _statistics,
     "Slice": _slice,
 }
 _RULES |= dict[str, _Rule].fromkeys(

@@ -19,10 +19,9 @@ import torch
 from torch import Tensor
 
 from gantools.core.sampler import NoiseInput
-from gantools.data.pairs.pairs import PairSet
 from gantools.losses.objectives.objective import Batch
 from gantools.models.model import Model
-from gantools.train.reals import Reals
+from gantools.train.reals import Pairs, Reals
 
 
 def generator(seed: int, stream: str, step: int, rank: int = 0, attempt: int = 0) -> torch.Generator:
@@ -81,7 +80,7 @@ class Draws:
         device: torch.device,
     ) -> None:
         self._reals, self._labels, self._turn = reals, reals.labels, turn
-        self._count = len(reals) if isinstance(reals, PairSet) else len(reals.rows)
+        self._count = len(reals) if isinstance(reals, Pairs) else len(reals.rows)
         self._spec = model.graphs[model.sampler.graph].spec
         self._sampler = model.sampler
         self._batch, self._mirror, self._seed = batch, mirror, seed
@@ -133,7 +132,7 @@ class Draws:
 
     def _draw(self, step: int) -> _Drawn:
         chosen = self.indices(step)
-        if isinstance(self._reals, PairSet):
+        if isinstance(self._reals, Pairs):
             key = self.rng("pairs", step).initial_seed()
             given, targets = self._reals.draw(chosen, key, mirror=self._mirror, turn=self._turn)
             return _Drawn(torch.from_numpy(targets), None, self._noise(step), torch.from_numpy(given))

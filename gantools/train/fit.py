@@ -22,7 +22,7 @@ from gantools.train.interrupt import StopRequest
 from gantools.train.learner import Learner
 from gantools.train.memory import kept_memory
 from gantools.train.processes import agreed, noticing_lost_processes, start_fabric
-from gantools.train.reals import Reals, Sides, open_reals
+from gantools.train.reals import Pairs, Reals, Sides, open_reals
 from gantools.train.record import Recorder
 from gantools.train.run import Beginning, check_run, remove_undone, write_recipe
 from gantools.train.story import Story
@@ -74,9 +74,10 @@ def fit(
             story.start_from(learner.origin)
         if isinstance(reals.held_out, TextSet) and isinstance(reals.learned, TextSet):
             story.hold_out(reals.held_out.lines, len(reals.learned.lines), beginning.step, "texts", "nats")
-        if isinstance(reals.held_out, PairSet) and isinstance(reals.learned, PairSet):
+        if isinstance(reals.held_out, Pairs) and isinstance(reals.learned, Pairs):
             names, learned = reals.held_out.targets.names, reals.learned.targets.names
-            story.hold_out(names, len(learned), beginning.step, "clips", "psnr")
+            figure = "psnr" if isinstance(reals.learned, PairSet) else "kid"
+            story.hold_out(names, len(learned), beginning.step, "clips", figure)
         return Recorder(out, recipe, beginning, learner, reals, fabric.device, story, on_event)
 
     with StopRequest() as stop, noticing_lost_processes(out), kept_memory(), ExitStack() as stack:

@@ -65,7 +65,7 @@ class Learner:
             raise RecipeError(
                 f"the objective '{recipe.objective.name}' trains {', '.join(row.nets)}, and the model "
                 f"'{recipe.model.name}' has no {', '.join(missing)}.",
-                hint="choose an objective that fits the model",
+                hint=f"set {row.needs}" if row.needs else "choose an objective that fits the model",
             )
         if idle := sorted(set(self.model.averaged) - set(row.nets) - set(self.model.frozen)):
             usual = MODELS.load(recipe.model.name).defaults.get("objective", {}).get("name")

@@ -16,9 +16,9 @@ from gantools.data.pairs.pairs import PairSet
 from gantools.metrics.pairs import psnr
 from gantools.models.model import Model
 
-_KEY = 20201124  # of the patches, which are the same at every score
+KEY = 20201124  # of the patches, which are the same at every score
 _BATCH = 32
-_SHOWN = 12
+SHOWN = 12
 _NORMAL = 1.96  # of a 95 % interval
 LEARNED, HELD_OUT = "clips that are learned from", "clips that are held out"
 
@@ -39,7 +39,7 @@ class PairScorer:
     def __init__(self, learned: PairSet, held_out: PairSet | None, samples: int) -> None:
         self._of = LEARNED if held_out is None else HELD_OUT
         pairs = held_out or learned
-        given, targets = pairs.draw(np.arange(samples) % len(pairs), _KEY)
+        given, targets = pairs.draw(np.arange(samples) % len(pairs), KEY)
         self._given, self._targets, self._scale = given, targets[:, -1], pairs.scale
         self._begun = fmean(
             psnr(larger(one[-1], self._scale), target) for one, target in zip(given, self._targets, strict=True)
@@ -60,7 +60,7 @@ class PairScorer:
 
     def show(self, model: Model, device: torch.device) -> Pixels:
         """Rows of three for people: what is given, what the model makes, what it should make."""
-        places = np.linspace(0, len(self._given) - 1, min(_SHOWN, len(self._given))).astype(int)
+        places = np.linspace(0, len(self._given) - 1, min(SHOWN, len(self._given))).astype(int)
         made = restore(model, self._given[places], device)
         return np.stack(
             [
@@ -72,7 +72,7 @@ class PairScorer:
 
     def examples(self) -> Pixels:
         """What the graphs of an artifact shall be tried with: (n, height, width, channels) uint8."""
-        return self._given[:_SHOWN, -1]
+        return self._given[:SHOWN, -1]
 
 
 @torch.inference_mode()

@@ -11,7 +11,7 @@ import torch
 
 from gantools.core.events import OnEvent, ignore
 from gantools.data import ImageSet
-from gantools.metrics.features import load_extractor
+from gantools.metrics.features import Extractor, load_extractor
 from gantools.metrics.interval import interval, split
 from gantools.metrics.kid import leave_out, statistics
 from gantools.metrics.metric import Features
@@ -57,26 +57,42 @@ class Scorer:
     """
 
     def __init__(self, references: ImageSet, samples: int, extractor: str, on_event: OnEvent = ignore) -> None:
-        self._extractor = load_extractor(extractor, on_event=on_event)
-        self._samples = samples
-        rows = reference_rows(references, self._extractor, on_event=on_event).features
-        self._references = statistics(rows)
-        # As many as there are samples, because the rank of few rows is small.
-        self._variety = variety(rows[np.linspace(0, len(rows) - 1, min(samples, len(rows))).astype(int)])
+        found, self._samples = load_extractor(extractor, on_event=on_event), samples
+        self._distance = Distance(found, reference_rows(references, found, on_event=on_event).features, samples)
 
     def score(self, model: Model, device: torch.device) -> dict[str, Any]:
-        """The quality of a model, as it is kept in a checkpoint's ``state.json``.
+        """The quality of a model, as it is kept in a checkpoint's ``state.json``; see ``Distance.of``."""
+        return self._distance.of(sample(model, range(self._samples), device))
+
+
+class Distance:
+    """How far images lie from real ones, and how much they vary.
+
+    Args:
+        extractor: What looks at them.
+        references: Its features of the real images, (n, d).
+        samples: How many images will be looked at.
+    """
+
+    def __init__(self, extractor: Extractor, references: Features, samples: int) -> None:
+        self._extractor, self._references = extractor, statistics(references)
+        # As many as there are samples, because the rank of few rows is small.
+        places = np.linspace(0, len(references) - 1, min(samples, len(references))).astype(int)
+        self._variety = variety(references[places])
+
+    def of(self, images: npt.NDArray[Any]) -> dict[str, Any]:
+        """The figures of images (n, height, width, channels) uint8.
 
         Returns:
             ``kid`` with its interval ``kid_low`` and ``kid_high``; ``variance`` and ``rank``, the samples' variety as
             shares of the real images' own; and how all this was measured.
         """
-        features = self._extractor.features(sample(model, range(self._samples), device))
+        features = self._extractor.features(images)
         kid, deleted = leave_out(features, split(len(features)), self._references)
         low, high = interval(kid, deleted)
         variance, rank = (a / b if b else 1.0 for a, b in zip(variety(features), self._variety, strict=True))
         figures = {"kid": kid, "kid_low": low, "kid_high": high, "variance": variance, "rank": rank}
-        return {**figures, "samples": self._samples, "extractor": self._extractor.name}
+        return {**figures, "samples": len(images), "extractor": self._extractor.name}
 
 
 def variety(features: Features) -> tuple[float, float]:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gantools.core.errors import DataError, RecipeError
 from gantools.core.events import OnEvent
 from gantools.core.recipe import Recipe
 from gantools.data import ImageSet, note_duplicates, open_images
 from gantools.data.pairs.pairs import PairSet, open_pair_set
+from gantools.data.pairs.unpaired import UnpairedSet, open_unpaired_set
 from gantools.data.texts import TextSet, open_texts
 from gantools.models.model import Model
 from gantools.runtime.tokens import Tokenizer
 
-Reals = ImageSet | TextSet | PairSet
+Pairs = PairSet | UnpairedSet
+Reals = ImageSet | TextSet | PairSet | UnpairedSet
 
 
 class Sides(NamedTuple):
     """What is learned from, and the texts or pairs that are not."""
 
     learned: Reals
-    held_out: TextSet | PairSet | None = None
+    held_out: TextSet | Pairs | None = None
 
 
 def open_reals(recipe: Recipe, model: Model, on_event: OnEvent) -> Sides:
@@ -39,10 +41,9 @@ def open_reals(recipe: Recipe, model: Model, on_event: OnEvent) -> Sides:
     if model.sampler.image is not None:
         pairs = _pairs(recipe, model, on_event)
         return Sides(*pairs.split(share)) if share else Sides(pairs)
-    if recipe.data.degrade or recipe.data.targets:
+    if key := next((key for key in ("degrade", "targets", "halves") if getattr(recipe.data, key)), None):
         raise RecipeError(
-            f"the recipe has data.{'degrade' if recipe.data.degrade else 'targets'}, and the model "
-            f"'{recipe.model.name}' makes its images of nothing but noise.",
+            f"the recipe has data.{key}, and the model '{recipe.model.name}' makes its images of nothing but noise.",
             hint="leave it out, or choose a model that makes images of images",
         )
     if share and model.modality != "text":
@@ -59,20 +60,25 @@ def open_reals(recipe: Recipe, model: Model, on_event: OnEvent) -> Sides:
     return Sides(*reals.split(share)) if share and isinstance(reals, TextSet) else Sides(reals)
 
 
-def _pairs(recipe: Recipe, model: Model, on_event: OnEvent) -> PairSet:
+def _pairs(recipe: Recipe, model: Model, on_event: OnEvent) -> Pairs:
     data, output = recipe.data, model.image
-    return open_pair_set(
-        data.source,
-        targets=data.targets,
-        degrade=data.degrade,
-        channels=output.channels,
-        scale=output.scale or 1,
-        patch=data.patch,
-        frames=data.frames,
-        max_broken=data.max_broken,
-        cache=data.cache,
-        on_event=on_event,
-    )
+    known: dict[str, Any] = {
+        "targets": data.targets,
+        "halves": data.halves,
+        "channels": output.channels,
+        "patch": data.patch,
+        "max_broken": data.max_broken,
+        "cache": data.cache,
+        "on_event": on_event,
+    }
+    if not data.unpaired:
+        return open_pair_set(data.source, degrade=data.degrade, scale=output.scale or 1, frames=data.frames, **known)
+    if data.degrade or output.scale != 1 or data.frames > 1:
+        raise RecipeError(
+            "data.unpaired is for models that keep the size, without data.degrade and data.frames.",
+            hint="leave it out, or the others",
+        )
+    return open_unpaired_set(data.source, **known)
 
 
 def _images(recipe: Recipe, model: Model, on_event: OnEvent) -> ImageSet:

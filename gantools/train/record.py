@@ -18,6 +18,7 @@ from gantools.core.events import OnEvent
 from gantools.core.recipe import EvaluateSection, Recipe
 from gantools.data import ImageSet
 from gantools.data.pairs.pairs import PairSet
+from gantools.data.pairs.unpaired import UnpairedSet
 from gantools.data.texts import TextSet
 from gantools.runtime.tokens import Tokenizer
 from gantools.train.checkpoint import (
@@ -42,6 +43,7 @@ from gantools.train.report import write_report
 from gantools.train.run import Beginning, Rollback, go_back
 from gantools.train.story import Story
 from gantools.train.text_quality import TextScorer
+from gantools.train.unpaired_quality import UnpairedScorer
 from gantools.train.watch import SLOWER, Finding, Memory, Score, Value, Watch
 
 GRID_SEEDS = range(64)
@@ -76,7 +78,7 @@ class Recorder:
         self._run, self._recipe, self._learner, self._story = run, recipe, learner, story
         self._reals, self._device = reals.learned, device
         self._tokenizer = Tokenizer(reals.learned.tokenizer) if isinstance(reals.learned, TextSet) else None
-        self._pairs = pairs = _pairs(reals, recipe.evaluate)
+        self._pairs = pairs = _pairs(reals, recipe.evaluate, on_event)
         self._scorer = (pairs or _scorer(reals, recipe.evaluate, on_event)) if recipe.evaluate.every else None
         self._files = _files(reals.learned, pairs)
         self._watch = Watch(recipe.safety, beginning.memory)
@@ -123,7 +125,8 @@ class Recorder:
 
     def _show(self, step: int) -> None:
         if self._pairs is not None:
-            known = {"name": self._recipe.name, "step": str(step), "rows": "given, made, wanted"}
+            rows = "given, made" + (", wanted" if isinstance(self._pairs, PairScorer) else "")
+            known = {"name": self._recipe.name, "step": str(step), "rows": rows}
             self._log.grid(step, self._pairs.show(self._learner.averaged, self._device), known, columns=6)
             return
         samples = sample(self._learner.averaged, GRID_SEEDS, self._device)
@@ -206,11 +209,16 @@ def is_due(step: int, recipe: Recipe) -> bool:
     return step == recipe.train.steps or any(_due(step, steps) for steps in every)
 
 
-def _pairs(reals: Sides, evaluate: EvaluateSection) -> PairScorer | None:
-    if not isinstance(reals.learned, PairSet):
+def _pairs(reals: Sides, evaluate: EvaluateSection, on_event: OnEvent) -> PairScorer | UnpairedScorer | None:
+    learned, held_out = reals
+    if isinstance(learned, UnpairedSet):
+        apart = held_out if isinstance(held_out, UnpairedSet) else None
+        return UnpairedScorer(
+            learned, apart, evaluate.samples, evaluate.extractor if evaluate.every else None, on_event
+        )
+    if not isinstance(learned, PairSet):
         return None
-    held_out = reals.held_out if isinstance(reals.held_out, PairSet) else None
-    return PairScorer(reals.learned, held_out, evaluate.samples)
+    return PairScorer(learned, held_out if isinstance(held_out, PairSet) else None, evaluate.samples)
 
 
 def _scorer(reals: Sides, evaluate: EvaluateSection, on_event: OnEvent) -> Scorer | TextScorer:
@@ -222,7 +230,7 @@ def _scorer(reals: Sides, evaluate: EvaluateSection, on_event: OnEvent) -> Score
     return Scorer(learned, evaluate.samples, evaluate.extractor, on_event)
 
 
-def _files(learned: Reals, pairs: PairScorer | None) -> dict[str, bytes]:
+def _files(learned: Reals, pairs: PairScorer | UnpairedScorer | None) -> dict[str, bytes]:
     """What every checkpoint holds besides tensors and state."""
     if isinstance(learned, TextSet):
         return {TOKENIZER: learned.tokenizer.encode()}

@@ -8,6 +8,7 @@ import torch
 from gantools.core.tokens import END
 from gantools.losses import OBJECTIVES
 from gantools.losses.objectives.objective import Batch, Loss
+from gantools.losses.objectives.translation import is_conditional
 from gantools.models import DISCRIMINATORS
 from gantools.models.build import shape_of
 from gantools.models.model import Model
@@ -75,7 +76,8 @@ def game(name: str, options: Options) -> tuple[Any, Model, Batch]:
     for _ in range(10 if "D" in model.nets else 0):  # the power iterations of spectral norm settle on the new weights
         with torch.no_grad():
             batch = small_batch(model)
-            model.nets["D"](*([batch.real] if batch.labels is None else [batch.real, batch.labels]))
+            beside = {"given": batch.given} if is_conditional(model.nets["D"]) else {}
+            model.nets["D"](*([batch.real] if batch.labels is None else [batch.real, batch.labels]), **beside)
     for module in model.nets["D"].modules() if "D" in model.nets else ():
         if isinstance(module, torch.nn.BatchNorm2d):  # penalties are made for discriminators without
             module.eval()

@@ -30,7 +30,10 @@ _WALKING: Options = {
 }
 _CODED: Options = {"resolution": 32, "channels": 1, "autoencoder": {"latent": 4, "width": 8}, "steps": 2}
 
-# Model -> variants. The key "discriminator" names one that is not its usual one, "objective" what it is trained with.
+_PATCHES: Options = {"name": "patch", "width": 4, "layers": 1, "norm": "instance"}
+
+# Model -> variants. The key "discriminator" names one that is not its usual one, or says all of it, "objective" what it
+# is trained with.
 MODELS_SMALL: dict[str, list[Options]] = {
     "dcgan": [
         {"resolution": 32, "channels": 1, "latent": 8, "width": 4, "objective": "nonsaturating"},
@@ -56,6 +59,26 @@ MODELS_SMALL: dict[str, list[Options]] = {
     "compact": [
         {"scale": 2, "channels": 3, "width": 8, "depth": 1, "objective": "pixels"},
         {"scale": 1, "channels": 1, "width": 8, "depth": 2, "objective": "pixels"},
+    ],
+    "unet": [
+        {
+            **{"channels": 3, "width": 4, "depth": 3, "objective": "pix2pix"},
+            "discriminator": {**_PATCHES, "conditional": True},
+        },
+        {
+            **{"channels": 1, "width": 4, "depth": 4, "norm": "batch", "dropout": 0.2, "objective": "pix2pix"},
+            "discriminator": _PATCHES,
+        },
+    ],
+    "resnet": [
+        {
+            **{"channels": 3, "width": 4, "blocks": 2, "beside": "projection", "objective": "cut"},
+            "discriminator": _PATCHES,
+        },
+        {
+            **{"channels": 1, "width": 4, "blocks": 1, "beside": "inverse", "objective": "cyclegan"},
+            "discriminator": _PATCHES,
+        },
     ],
     "recurrent": [
         {"scale": 2, "channels": 3, "width": 8, "depth": 1, "objective": "pixels"},
@@ -85,6 +108,9 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "gaussian": {"fit_every": 1},
     "gaussian_judged": {"game": "hinge"},
     "pixels": {"distance": "mse", "temporal": 0.5},
+    "pix2pix": {"game": "hinge", "l1_weight": 10.0},
+    "cut": {"game": "cross_entropy", "places": 16, "temperature": 0.2},
+    "cyclegan": {"game": "hinge", "identity_weight": 0.0},
     "likelihood": {},
     "seqgan": {"pretrain_steps": 4, "discriminator_steps": 2, "rollouts": 2, "likelihood_weight": 0.5},
     "scratchgan": {"pretrain_steps": 4, "discriminator_steps": 2, "discount": 0.9, "likelihood_weight": 0.5},
@@ -112,7 +138,7 @@ def small_model(name: str, options: Options) -> tuple[Model, Recipe]:
     recipe = small_recipe({"name": name, **rest}, None, options["objective"])
     usual = options.get("discriminator") or (recipe.discriminator and recipe.discriminator.name)
     if usual:
-        small = {"name": usual, **DISCRIMINATORS_SMALL[usual][0]}
+        small = usual if isinstance(usual, dict) else {"name": usual, **DISCRIMINATORS_SMALL[usual][0]}
         recipe = small_recipe({"name": name, **rest}, small, options["objective"])
     torch.manual_seed(0)
     return build_model(recipe), recipe

@@ -8,6 +8,7 @@ from gantools.core.errors import RecipeError
 from gantools.models.discriminators.patch import PatchDiscriminator, PatchDiscriminatorConfig
 from gantools.models.discriminators.recurrent import GRU, LSTM
 from gantools.models.discriminators.resnet import ResNetDiscriminator, ResNetDiscriminatorConfig
+from gantools.models.discriminators.scorer import scorer_graphs
 from gantools.models.discriminators.spectral import normalize
 from gantools.models.model import ImageShape
 
@@ -59,3 +60,22 @@ def test_spectral_norm_holds_every_layer_at_one() -> None:
 def test_a_resolution_without_a_plan_is_refused() -> None:
     with pytest.raises(RecipeError, match="judges images of 32, 64 or 128 pixels, got 48"):
         ResNetDiscriminator(ResNetDiscriminatorConfig(), ImageShape(48, 3))
+
+
+def test_a_conditional_one_judges_two_images_together() -> None:
+    torch.manual_seed(0)
+    config = PatchDiscriminatorConfig(width=4, layers=1, norm="none", conditional=True)
+    net = PatchDiscriminator(config, ImageShape(16, 1, given=1))
+    image, given = torch.rand(2, 2, 1, 16, 16).unbind(0)
+    assert not torch.allclose(net(image, given=given), net(image, given=given.flip(0)))
+    (graph,) = scorer_graphs(net, ImageShape(16, 1, given=1)).values()
+    assert [tensor.name for tensor in graph.spec.inputs] == ["image", "given"]
+    pixels = [(one * 255).to(torch.uint8).permute(0, 2, 3, 1) for one in (image, given)]
+    scaled = [one.permute(0, 3, 1, 2).float() / 127.5 - 1 for one in pixels]
+    assert torch.allclose(graph.module(*pixels), net(scaled[0], given=scaled[1]).mean(1), atol=1e-5)
+
+
+def test_a_conditional_one_needs_a_model_that_is_given_images() -> None:
+    config = PatchDiscriminatorConfig(width=4, conditional=True)
+    with pytest.raises(RecipeError, match=r"discriminator\.conditional: the model makes images of no others"):
+        PatchDiscriminator(config, ImageShape(64, 3))

@@ -12,6 +12,9 @@ from gantools.core.artifact import METADATA_KEY
 from gantools.core.errors import PrecisionError
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.optimize.passes import PASSES
+from gantools.verify.parity import compare_arrays
+from gantools.verify.tolerances import TOLERANCES
+from tests.enhance.networks import begun, conv, ended, spec_of
 from tests.zoo import LATENT, Net, open_graph, save, write_onnx
 
 LATENTS = np.random.default_rng(0).standard_normal((3, LATENT)).astype(np.float32)
@@ -226,3 +229,42 @@ def test_weights_keep_their_names(tmp_path: Path) -> None:
     write_onnx(tmp_path / "g.onnx")
     before = set(ir.load(tmp_path / "g.onnx").graph.initializers)
     assert set(cast(tmp_path / "g.onnx", "bf16").graph.initializers) == before
+
+
+def normalizing() -> Net:
+    """Three convolutions of images with reflected edges, each followed by instance norm; the first ones are large."""
+    net = begun()
+    for channels, gain in (((3, 8), 1000.0), ((8, 8), 1.0), ((8, 3), 0.1)):
+        net.then("Pad", net.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64)), mode="reflect")
+        conv(net, channels, noise=0.2, pads=[0] * 4)
+        net.then("Mul", net.constant(np.array(gain, np.float32)))
+        if gain != 0.1:
+            scale, shift = (net.constant(np.full(channels[1], value, np.float32)) for value in (1, 0))
+            net.then("InstanceNormalization", scale, shift)
+            net.then("Relu")
+    return net
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_statistics_of_a_large_bright_image_fit_fp16(tmp_path: Path, backend: str) -> None:
+    """All its pixels add up to far more than 65504, and differ by a few levels."""
+    spec = spec_of(3, 1)
+    (floats,) = spec.outputs
+    floats = floats.model_copy(update={"dtype": "float32", "shape": ("batch", 3, "height", "width")})
+    spec = spec.model_copy(update={"outputs": (floats,)})
+    path, low = tmp_path / "net.onnx", tmp_path / "low.onnx"
+    save(ended(normalizing(), floats=True), spec, path)
+    ir.save(ir.load(path), low)
+    model = cast(low, "fp16")
+    assert types_of(model, "Conv") == ["FLOAT16"] * 3
+    assert types_of(model, "InstanceNormalization") == ["FLOAT"] * 2
+    assert types_of(model, "Relu") == ["FLOAT16"] * 2, "what is normalized goes on in sixteen bits"
+    waves = np.sin(np.arange(256) / 9)[:, None] * np.cos(np.arange(256) / 7)
+    bright = np.rint(251 + 2 * waves + np.random.default_rng(0).normal(0, 0.7, (256, 256)))
+    images = np.repeat(bright.clip(0, 255).astype(np.uint8)[None, ..., None], 3, axis=3)
+    assert bright.sum() * 1000 / 255 > 65504, "of the first map alone"
+    with open_graph(path, spec, backend=backend) as session, open_graph(low, spec, "fp16", backend) as other:
+        expected, got = (one.run({"frame": images})["image"] for one in (session, other))
+    assert expected.std() > 0.05
+    difference = compare_arrays(floats, got, expected, TOLERANCES["fp16"])
+    assert difference.ok, str(difference)

@@ -220,8 +220,8 @@ def _dropped_axes(net: Net) -> None:
 
 
 EVERYWHERE: dict[str, tuple[Callable[[Net], None], str]] = {
-    "global pooling": (_global_pool, "(GlobalAveragePool) may look at the whole image"),
-    "instance norm": (_instance_norm, "(InstanceNormalization) may look at the whole image"),
+    "global pooling": (_global_pool, "(GlobalAveragePool) takes the mean of the whole image"),
+    "instance norm": (_instance_norm, "(InstanceNormalization) takes the mean of the whole image"),
     "mean of rows": (_mean_of_rows, "(ReduceMean) looks along a whole side of the image"),
     "softmax": (_softmax_along, "(Softmax) looks along a whole side of the image"),
     "ruler": (_ruler, "(Mul) takes other constants at other places"),

@@ -9,21 +9,25 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from gantools.core.atomic import sha256_file, staged_folder
 from gantools.core.cache import user_cache
-from gantools.core.errors import DataError
+from gantools.core.errors import DataError, RecipeError
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.optional import require
 from gantools.data.decode import BROKEN, FORMATS, decoding, opaque
 from gantools.data.sources import Pixels, is_hidden, is_image_name
 
+Numbers = npt.NDArray[np.int64]
+Halves = Literal["left-to-right", "right-to-left"]
 # Part of every digest: to be raised when the same files would become other bytes.
 _FORMAT = "gantools clips 1"
 _INDEX, _FRAMES = "clips.json", "frames.bin"
@@ -90,6 +94,67 @@ def open_clips(
         clips.append(np.asarray(frames[at : at + size]).reshape(shape))
         at += size
     return Clips(source, tuple(name for name, *_ in content["clips"]), tuple(clips), digest)
+
+
+def open_both(source: str, targets: str | None, halves: Halves | None, **options: Any) -> tuple[Clips, Clips]:
+    """What is given, and what comes out, from two sources or from one of pictures that hold both side by side.
+
+    Args:
+        source: What is given, or both.
+        targets: What comes out; none: ``halves``.
+        halves: Which half is given, of pictures that hold two of the same width: ``left-to-right``: the left one.
+        options: Of ``open_clips``.
+
+    Raises:
+        DataError: As ``open_clips``; or a picture has no two halves.
+        RecipeError: There are both, or neither.
+    """
+    if (targets is None) == (halves is None):
+        raise RecipeError(
+            "the recipe says by both data.targets and data.halves what images should become."
+            if targets is not None
+            else "the recipe does not say what images should become.",
+            hint="set data.targets to a folder, or data.halves where each picture holds both side by side",
+        )
+    first = open_clips(source, **options)
+    if targets is not None:
+        return first, open_clips(targets, **options)
+    for name, clip in zip(first.names, first.clips, strict=True):
+        if clip.shape[2] % 2:
+            raise DataError(
+                f"'{name}' in '{source}' is {clip.shape[2]} pixels wide, and has no two halves.",
+                hint="leave out data.halves, or give pictures that hold two of the same width side by side",
+            )
+    left = tuple(clip[:, :, : clip.shape[2] // 2] for clip in first.clips)
+    right = tuple(clip[:, :, clip.shape[2] // 2 :] for clip in first.clips)
+    one, other = (
+        replace(first, clips=half, digest=f"{first.digest} {which}")
+        for half, which in ((left, "left"), (right, "right"))
+    )
+    return (one, other) if halves == "left-to-right" else (other, one)
+
+
+def sides(clips: Clips, share: float) -> tuple[Numbers, Numbers]:
+    """Which clips to train on, and which to hold out. One falls on a side by its name, so always on the same one.
+
+    Raises:
+        DataError: A side would be empty.
+    """
+    places = [hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest() for name in clips.names]
+    kept = sorted(range(len(places)), key=places.__getitem__)[: round(share * len(places))]
+    if not kept or len(kept) == len(places):
+        raise DataError(
+            f"evaluate.held_out={share:g} of the {len(places)} clips of '{clips.source}' leaves a side empty.",
+            hint="hold out another share, or give more clips",
+        )
+    return np.array(sorted(set(range(len(places))) - set(kept))), np.array(sorted(kept))
+
+
+def chosen(clips: Clips, numbers: Sequence[int] | Numbers) -> Clips:
+    """Some of the clips."""
+    names = tuple(clips.names[number] for number in numbers)
+    found = tuple(clips.clips[number] for number in numbers)
+    return replace(clips, names=names, clips=found)
 
 
 def _files(source: str) -> list[tuple[str, Path]]:

@@ -17,11 +17,11 @@ from gantools.core.events import Note, OnEvent, ignore
 from gantools.core.recipe import Named
 from gantools.data.degradations import DEGRADATIONS
 from gantools.data.degradations.degradation import Degradation
-from gantools.data.pairs.clips import Clips, open_clips
+from gantools.data.pairs.clips import Clips, Halves, chosen, open_both, open_clips, sides
 from gantools.data.sources import Pixels
 
 Integers = npt.NDArray[np.int64]
-_TURNS = 4
+TURNS = 4
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class PairSet:
         if mirror and rng.random() < 0.5:
             made, real = made[:, :, ::-1], real[:, :, ::-1]
         if turn:
-            quarters = int(rng.integers(_TURNS))
+            quarters = int(rng.integers(TURNS))
             made, real = (np.rot90(one, quarters, (1, 2)) for one in (made, real))
         return np.ascontiguousarray(made), np.ascontiguousarray(real)
 
@@ -143,35 +143,19 @@ class PairSet:
         Raises:
             DataError: A side would be empty.
         """
-        places = [_place(name) for name in self.targets.names]
-        kept = sorted(range(len(places)), key=places.__getitem__)[: round(share * len(places))]
-        if not kept or len(kept) == len(places):
-            raise DataError(
-                f"evaluate.held_out={share:g} of the {len(places)} clips of '{self.name}' leaves a side empty.",
-                hint="hold out another share, or give more clips",
-            )
-        rest = [number for number in range(len(places)) if number not in set(kept)]
-        return self._of(rest), self._of(sorted(kept))
+        rest, kept = sides(self.targets, share)
+        return self._of(rest), self._of(kept)
 
-    def _of(self, numbers: Sequence[int]) -> PairSet:
-        given = None if self.given is None else _chosen(self.given, numbers)
-        return replace(self, targets=_chosen(self.targets, numbers), given=given)
-
-
-def _place(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _chosen(clips: Clips, numbers: Sequence[int]) -> Clips:
-    names = tuple(clips.names[number] for number in numbers)
-    found = tuple(clips.clips[number] for number in numbers)
-    return replace(clips, names=names, clips=found)
+    def _of(self, numbers: Sequence[int] | Integers) -> PairSet:
+        given = None if self.given is None else chosen(self.given, numbers)
+        return replace(self, targets=chosen(self.targets, numbers), given=given)
 
 
 def open_pair_set(
     source: str,
     *,
     targets: str | None = None,
+    halves: Halves | None = None,
     degrade: Sequence[Named] = (),
     channels: int,
     scale: int,
@@ -187,6 +171,7 @@ def open_pair_set(
         source: Pictures or films, see ``open_clips``: what should be made; or, where ``targets`` are given, what is
             given.
         targets: What should be made, with the names that ``source`` has.
+        halves: Where each picture of ``source`` holds both side by side, which half is given; see ``open_both``.
         degrade: What makes the given clips worse, in order, by names of ``DEGRADATIONS``.
         channels: 1 for grey, 3 for RGB.
         scale: How much larger than what it is given the network's image is.
@@ -200,7 +185,8 @@ def open_pair_set(
         DataError: The source cannot be used, a name is missing, pairs have other sizes, or everything is too small.
         RecipeError: The degradations do not make clips as much smaller as the network makes them larger.
     """
-    if targets is None and not degrade:
+    paired = targets is not None or halves is not None
+    if not paired and not degrade:
         raise RecipeError(
             "the model makes images of images, and the recipe does not say of which.",
             hint="add a [[data.degrade]] such as name='shrink', or data.targets with what data.source should become",
@@ -209,21 +195,21 @@ def open_pair_set(
     configs = [row.Config(**one.options) for row, one in zip(rows, degrade, strict=True)]
     chain: tuple[Degradation, ...] = tuple(row.build(config) for row, config in zip(rows, configs, strict=True))
     smaller = int(np.prod([one.scale for one in chain], initial=1))
-    if smaller != (1 if targets else scale):
+    if smaller != (1 if paired else scale):
         raise RecipeError(
             f"data.degrade makes clips {smaller} times smaller, and the model makes them {scale} times larger.",
             hint="a degradation 'shrink' has to have the scale of the model"
-            if targets is None
+            if not paired
             else "where there are data.targets, the clips of data.source have the right size already",
         )
     options: dict[str, Any] = {
         "channels": channels, "max_broken": max_broken, "cache": cache, "on_event": on_event
     }  # fmt: skip
-    first = open_clips(source, **options)
-    given = None if targets is None else first
-    good = first if targets is None else open_clips(targets, **options)
-    if given is not None:
-        given, good = _matched(given, good, scale)
+    given: Clips | None = None
+    if paired:
+        given, good = _matched(*open_both(source, targets, halves, **options), scale)
+    else:
+        good = open_clips(source, **options)
     usable = [
         number
         for number, clip in enumerate(good.clips)
@@ -263,7 +249,7 @@ def _matched(given: Clips, targets: Clips, scale: int) -> tuple[Clips, Clips]:
             hint="a pair has the same name in both",
         )
     first, second = (
-        _chosen(one, [found[name] for name in shared]) for one, found in ((given, names[0]), (targets, names[1]))
+        chosen(one, [found[name] for name in shared]) for one, found in ((given, names[0]), (targets, names[1]))
     )
     for name, small, large in zip(shared, first.clips, second.clips, strict=True):
         if large.shape != (len(small), scale * small.shape[1], scale * small.shape[2], small.shape[3]):

@@ -146,8 +146,10 @@ class ObjectiveRow(Generic[C]):
         Config: Its options, with every check.
         build: Config -> objective.
         nets: The names of the networks it trains.
+        needs: What a recipe must set for a model to have them, where it has not always; for people.
     """
 
     Config: type[C]
     build: Callable[[C], Objective]
     nets: tuple[str, ...]
+    needs: str = ""

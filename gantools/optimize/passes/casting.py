@@ -7,6 +7,9 @@ What becomes of each value:
   such as [-1, 1] -> 0..255 -> uint8. Eight bits of significand cannot hold 255 levels and their ties.
 - *islands*, the nodes that a caller names, stay float32 with whatever is inside them.
 - *shape arithmetic* stays float32: what is computed from Shape alone, such as target sizes, which must be exact.
+- *statistics of whole images* stay float32: a sum over a million pixels does not fit 65504, nor does a small variance
+  survive eleven bits. ONNX has no attribute that says so of instance norm, as it has ``stash_type`` for layer and group
+  norm, so runtimes differ (microsoft/onnxruntime#10079, NVIDIA/TensorRT#2691). What it divides comes in the low type.
 - inputs for which ONNX demands float32 stay so; the operation's own schema says which (Resize's scales, all of Range).
 - everything else becomes the low type, in subgraphs (Scan, Loop, If) too.
 
@@ -43,6 +46,7 @@ _TAIL = {"Cast", "Clip", "Transpose", "Round", "Floor", "Mul", "Add", "Sub", "Di
 _ON_SHAPES = {"Cast", "Mul", "Div", "Add", "Sub", "Floor", "Ceil", "Round", "Max", "Min", "Pow", "Sqrt", "Where"}
 _ON_SHAPES |= {"Gather", "Slice", "Concat", "Squeeze", "Unsqueeze", "Identity"}
 _ANY_TYPE = {"Cast", "Shape", "Size"}
+_STATISTICS = {"InstanceNormalization", "MeanVarianceNormalization"}
 _CONTROL_FLOW = {"If", "Loop", "Scan"}
 _TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype")
 
@@ -80,6 +84,7 @@ class _Casting:
         self.graph, self.low = model.graph, low
         self.opset = model.graph.opset_imports.get("", 1)
         kept = _tails(model.graph) | _shape_arithmetic(model.graph) | _named(model.graph, islands)
+        kept |= {node for node in model.graph.all_nodes() if node.op_type in _STATISTICS}
         if products_alone:
             kept |= {node for node in model.graph.all_nodes() if not weighs(node)}
         self.nodes = [node for node in model.graph.all_nodes() if node not in kept]

@@ -1,0 +1,71 @@
+"""Translation learned from pairs (Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from gantools.core.spec import Frozen
+from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
+from gantools.losses.objectives.translation import GameName, game_of, given_of, judged_apart, verdict
+
+
+class Pix2PixConfig(Frozen):
+    """Options of ``pix2pix``.
+
+    Attributes:
+        game: See ``gantools.losses.objectives.translation.game_of``.
+        l1_weight: Of the mean absolute difference to the target, beside which the adversarial loss counts once: lambda
+            of equation 4, with values of pixels in [-1, 1]. 0: none.
+        adversarial: Whether there is a discriminator's part in it at all; without one it is regression, which blurs
+            what it cannot know (section 4.2 there), and the discriminator stays as it is.
+    """
+
+    game: GameName = "cross_entropy"
+    l1_weight: float = Field(default=100.0, ge=0)
+    adversarial: bool = True
+
+
+class Pix2Pix(Objective):
+    """Nets ``"G"`` and ``"D"``. Phases: D, G.
+
+    Args:
+        config: Its options.
+    """
+
+    def __init__(self, config: Pix2PixConfig) -> None:
+        self.config, self.game = config, game_of(config.game)
+        self.state = {}
+        self.phases = (*([Phase("D", updates=("D",))] if config.adversarial else []), Phase("G", updates=("G",)))
+
+    def parts(
+        self,
+        phase: Phase,
+        nets: Nets,
+        batch: Batch,
+        rng: torch.Generator,  # noqa: ARG002 - dropout alone is random here
+    ) -> Iterator[Loss]:
+        """The loss of a phase, in parts; see ``Objective``."""
+        given = given_of(batch, "pix2pix")
+        fake = batch.once("fake", lambda: _made(nets, given, batch))
+        if phase.name == "D":
+            yield from judged_apart(self.game, nets["D"], "D", real=batch.real, fake=fake, given=given)
+            return
+        distance = (fake.float() - batch.real).abs().mean()
+        value, terms = self.config.l1_weight * distance, {"G.l1": distance.detach()}
+        if self.config.adversarial:
+            fooling = self.game.generator(verdict(nets["D"], fake, given))
+            value, terms = value + fooling, {**terms, "G.fake": fooling.detach()}
+        yield Loss(value, terms)
+
+
+def _made(nets: Nets, given: Tensor, batch: Batch) -> Tensor:
+    with torch.set_grad_enabled(not batch.due or "G" in batch.due):
+        images: Tensor = nets["G"](given)
+    return images
+
+
+pix2pix = ObjectiveRow(Pix2PixConfig, Pix2Pix, nets=("G", "D"))
