@@ -1,17 +1,23 @@
-"""Frames a second from file to file, beside what decoding, network and encoding take alone, and beside a naive loop.
+"""Frames a second from file to file, beside what decoding, network and encoding take alone, and beside usual scripts.
 
-    python benchmarks/video_throughput.py ART [--heights 480 720] [--seconds 10] [--tile 0] [--record FILE]
+    python benchmarks/video_throughput.py ART [--exported ART] [--heights 480 720] [--seconds 10] [--record FILE]
 
-The clips are made here: moving gradients with grain, H.264, 30 frames a second. "naive" reads all frames into memory,
-runs the network over them one after another, then encodes. Every figure is of a process of its own; memory is its peak
-of resident bytes. The whole is measured over a clip, and over one ten times as long, whose peak should be the same.
+The clips are made here: moving gradients with grain, H.264, 30 frames a second. Two ways of scripts that people write,
+which run the network as it was exported, in fp32 by ONNX Runtime (``--exported``, or ART itself): "naive" reads all
+frames into memory, runs the network over them one after another, then encodes; "pipe" has the program ffmpeg, from the
+path or the package ``imageio-ffmpeg``, decode and encode through pipes of raw pixels, and a loop in between.
+"naive-art" is the first of them with ART itself. All encode with libx264 at crf 17. Every figure is of a process of its
+own; memory is its peak of resident bytes, without ffmpeg's. The whole is measured over a clip, and over one ten times
+as long, whose peak should be the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -90,7 +96,7 @@ def encode_alone(art: Path, clip: Path, out: Path, _: Options) -> dict[str, Any]
     """Enlarged frames, by repetition of pixels, to packets that nobody keeps."""
     video, scale = describe(clip), _scale(art)
     choice: dict[str, Any] = {"codec": None, "crf": None, "preset": None, "hardware": False, "headers_apart": True}
-    settings = settings_of(video, scale, out, **choice)
+    settings = settings_of(video, (scale * video.width, scale * video.height), out, **choice)
     converter = Converter(video, settings.colours, settings.pixels, 3, scale)
     encoder = Encoder(settings)
     pixels = [np.repeat(np.repeat(converter.array(one), scale, 0), scale, 1) for one in _some(video, 10)]
@@ -126,13 +132,44 @@ def naive(art: Path, clip: Path, out: Path, _: Options) -> dict[str, Any]:
     return _timed(run)
 
 
+def pipe(art: Path, clip: Path, out: Path, _: Options) -> dict[str, Any]:
+    """FFmpeg, a loop, FFmpeg, which work at the same time as far as pipes are wide."""
+    program = shutil.which("ffmpeg") or importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
+    video, scale = describe(clip), _scale(art)
+    quiet = [program, "-loglevel", "error", "-y"]
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24"]
+    size = f"{scale * video.width}x{scale * video.height}"
+    write = [*quiet, *raw, "-s", size, "-r", str(RATE), "-i", "-", "-c:v", "libx264", "-crf", "17"]
+
+    def run() -> int:
+        reader: Any = subprocess.Popen([*quiet, "-i", str(clip), *raw, "-"], stdout=subprocess.PIPE)
+        writer: Any = subprocess.Popen([*write, "-pix_fmt", "yuv420p", str(out)], stdin=subprocess.PIPE)
+        count = 0
+        with open_artifact(art) as generator:
+            name = generator.artifact.manifest.sampler.image or ""
+            while pixels := reader.stdout.read(3 * video.width * video.height):
+                image = np.frombuffer(pixels, np.uint8).reshape(1, video.height, video.width, 3)
+                writer.stdin.write(generator.sample([0], inputs={name: image}).tobytes())
+                count += 1
+        writer.stdin.close()
+        if writer.wait() or reader.wait():
+            raise RuntimeError("ffmpeg failed")
+        return count
+
+    return _timed(run)
+
+
 WAYS: dict[str, Callable[[Path, Path, Path, Options], dict[str, Any]]] = {
     "whole": whole,
     "decode": decode_alone,
     "net": net_alone,
     "encode": encode_alone,
     "naive": naive,
+    "naive-art": naive,
+    "pipe": pipe,
 }
+EXPORTED = ("naive", "pipe")
+"""Ways that run the network as it was exported."""
 
 
 def _scale(art: Path) -> int:
@@ -172,6 +209,7 @@ def main() -> None:
     """Measure, print, and on request append a line to the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("art", type=Path)
+    parser.add_argument("--exported", type=Path, help="what ART was optimized from")
     parser.add_argument("--heights", type=int, nargs="+", default=[480, 720])
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the clips")
     parser.add_argument("--tile", type=int)
@@ -194,7 +232,8 @@ def main() -> None:
                 clip = Path(folder) / f"{height}-{longer}.mp4"
                 make_clip(clip, height, round(longer * chosen.seconds * RATE))
                 for way in WAYS if longer == 1 else ("whole",):
-                    row = in_process(way, chosen.art, clip, Path(folder) / "out.mp4", options)
+                    art = chosen.exported or chosen.art if way in EXPORTED else chosen.art
+                    row = in_process(way, art, clip, Path(folder) / "out.mp4", options)
                     rows.append({"height": height, "times_as_long": longer, **row})
                     print(json.dumps(rows[-1]), flush=True)
     load = watch.stop()

@@ -24,6 +24,8 @@ COMMANDS = (
     "sample",
     "reconstruct",
     "enhance",
+    "video",
+    "compare",
     "interpolate",
     "evaluate",
     "inspect",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gantools.cli.options import ArtifactPath, Backend, Device, Json, Threads
 from gantools.cli.output import emit_json, say, watching
+
+if TYPE_CHECKING:
+    from gantools.core.events import OnEvent
+    from gantools.enhance import Report
 
 
 def command(
@@ -46,13 +51,22 @@ def command(
     from gantools.enhance import Options, enhance
 
     options = Options(batch, tile, codec, crf, preset, hardware, tuple(drop or ()), piece, resume)
+    run(
+        lambda watch: enhance(
+            artifact, source, out, options, backend=backend, device=device, threads=threads, on_event=watch
+        ),
+        f"gantools enhance {artifact} {source} {out} --resume",
+        json=json,
+    )
+
+
+def run(work: Callable[[OnEvent], Report], again: str, *, json: bool) -> None:
+    """Do the work, and say what came of it; where it is stopped by Ctrl-C, the command that goes on is named."""
     with watching() as watch:
         try:
-            report = enhance(
-                artifact, source, out, options, backend=backend, device=device, threads=threads, on_event=watch
-            )
+            report = work(watch)
         except KeyboardInterrupt:
-            say(f"stopped. Go on with: gantools enhance {artifact} {source} {out} --resume")
+            say(f"stopped. Go on with: {again}")
             raise typer.Exit(130) from None
     if json:
         emit_json({**asdict(report), "fps": report.fps})
@@ -60,4 +74,4 @@ def command(
     what = "frames" if report.kind == "video" else "pictures"
     copied = f"; copied: {', '.join(report.copied)}" if report.copied else ""
     encoder = f"; {report.encoder}" if report.encoder else ""
-    say(f"{out}: {report.count} {what}, {report.fps:.3g} a second; {report.plan}{encoder}{copied}")
+    say(f"{report.out}: {report.count} {what}, {report.fps:.3g} a second; {report.plan}{encoder}{copied}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gantools.cli.evaluate_pairs import report_restored
 from gantools.cli.evaluate_texts import Asked, parse_temperatures, report_texts
 from gantools.cli.options import Backend, Device, Json, Settings, Threads, parse_settings
 from gantools.cli.output import emit_json, show_table, watching
@@ -37,6 +38,13 @@ def command(
     extractor: Annotated[
         str | None, typer.Option(help="Feature extractor; none: efficientnet-lite0 of images, ngrams of texts.")
     ] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(help="Of networks that make images of images: what they are given, by the names of --data."),
+    ] = None,
+    crop: Annotated[
+        int | None, typer.Option(min=0, help="Of the same: pixels left out at each edge; none: as many as the scale.")
+    ] = None,
     settings: Settings = None,
     extractor_device: Annotated[str | None, typer.Option(help="Where the extractor runs: cpu, cuda or cuda:N.")] = None,
     samples: Annotated[
@@ -58,10 +66,11 @@ def command(
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Score samples, or images of any origin, against real ones.
+    """Score samples, images of any origin, or restored pictures and films, against real ones.
 
     Values with 95 % intervals, beside what real images score: as many others as there are samples, where the data has
-    them, or one half of the references against the other.
+    them, or one half of the references against the other. Networks that make images of images are given --inputs, or
+    what their training made of pictures such as those of --data, and are shown beside it.
     """
     from gantools.core.errors import RecipeError
     from gantools.core.registry import unknown_name
@@ -70,6 +79,7 @@ def command(
     from gantools.metrics.features import load_extractor
     from gantools.metrics.reference import chosen
     from gantools.metrics.text import figures_of
+    from gantools.metrics.video import VIDEO_METRICS
     from gantools.runtime.session import Where
     from gantools.samplers import open_artifact
     from gantools.verify.evaluate import evaluate, floor_cards
@@ -84,8 +94,8 @@ def command(
     names = given_names or ["kid", "fid"]
     of_words = figures_of()
     for name in names:
-        if name not in of_words and name not in METRICS:  # an error before anything is opened
-            raise unknown_name("metric", name, [*METRICS, *of_words])
+        if name not in of_words and name not in METRICS and name not in VIDEO_METRICS:  # before anything is opened
+            raise unknown_name("metric", name, [*METRICS, *of_words, *VIDEO_METRICS])
     turned, asked = parse_settings(settings), Asked(out, baseline, parse_temperatures(temperatures))
     asked.check()
     with ExitStack() as stack:
@@ -108,7 +118,13 @@ def command(
                     watch=watch,
                 )
                 return
-            _refuse(asked, names)
+            _refuse(asked, [] if generator.artifact.manifest.sampler.image else names)
+            if generator.artifact.manifest.sampler.image is not None:
+                report_restored(generator, data, inputs, metrics=given_names, crop=crop, as_json=json, watch=watch)
+                return
+            if inputs is not None or crop is not None:
+                option = "--crop" if inputs is None else "--inputs"
+                raise RecipeError(f"{option} is for networks that make images of images.", hint="leave it out")
             output = generator.artifact.manifest.image
             # References are brought to size as the training images were.
             fit = generator.artifact.manifest.recipe.get("data", {}).get("fit", "resize")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from gantools.enhance.compress import Compressed, compress, restore
 from gantools.enhance.files import enhance
 from gantools.enhance.options import Options, Report
 
-__all__ = ["Options", "Report", "enhance"]
+__all__ = ["Compressed", "Options", "Report", "compress", "enhance", "restore"]

@@ -13,6 +13,7 @@ from gantools.enhance.pictures import enhance_folder, enhance_picture
 from gantools.enhance.plan import reach_in
 from gantools.enhance.video import enhance_video
 from gantools.media.pictures import SUFFIXES
+from gantools.media.video.original import Original
 from gantools.media.video.source import Video, describe
 from gantools.optimize.reach import Reach
 from gantools.samplers import open_artifact
@@ -31,6 +32,7 @@ def enhance(
     device: str | None = None,
     threads: int | None = None,
     on_event: OnEvent = ignore,
+    original: Original | None = None,
 ) -> Report:
     """Run every frame of a video, a picture, or every picture of a folder through an artifact.
 
@@ -46,6 +48,7 @@ def enhance(
         device: ``cpu``, ``cuda`` or ``cuda:N``, other than the artifact's own.
         threads: CPU threads for one run.
         on_event: Who watches.
+        original: The size that a video had before it was made smaller, which OUT is to have again.
 
     Raises:
         ArtifactError: The artifact cannot be used for this, or the disk refused.
@@ -70,7 +73,7 @@ def enhance(
         if isinstance(reach, Reach):
             net.align = reach.align
         if video is not None:
-            return enhance_video(opened, net, reach, video, out, options, on_event)
+            return enhance_video(opened, net, reach, video, out, options, on_event, original)
         if source.is_dir():
             return enhance_folder(opened, net, reach, source, out, options, on_event)
         return enhance_picture(net, reach, source, out, options, on_event)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gantools.core.artifact import Artifact
-from gantools.core.errors import ArtifactError, DataError, first_line
+from gantools.core.errors import ArtifactError, DataError, RecipeError, first_line
 from gantools.core.events import Note, OnEvent, Progress
 from gantools.core.optional import installed_versions
 from gantools.enhance.ahead import ahead
@@ -26,6 +26,7 @@ from gantools.enhance.work import Work
 from gantools.media.video.colour import Converter
 from gantools.media.video.encoder import Encoder, Settings, settings_of
 from gantools.media.video.join import Joined, Joiner, wants_headers_apart
+from gantools.media.video.original import Original
 from gantools.media.video.pieces import PieceWriter
 from gantools.media.video.source import Losses, TimedFrame, Video, frames
 from gantools.optimize.reach import Reach
@@ -46,6 +47,7 @@ def enhance_video(
     out: Path,
     options: Options,
     on_event: OnEvent,
+    original: Original | None = None,
 ) -> Report:
     """Make OUT of a video.
 
@@ -57,6 +59,7 @@ def enhance_video(
         out: The file to come; its suffix chooses the container.
         options: Choices.
         on_event: Who watches.
+        original: The size that OUT is to have, and by how much the video is smaller; none: all that the network makes.
 
     Raises:
         DataError: The video cannot be read, or is of a kind that is not kept.
@@ -65,10 +68,18 @@ def enhance_video(
         ArtifactError: The disk refused.
     """
     begun_at = time.perf_counter()
-    _say_what_changes(video, net, on_event)
+    if original is not None and original.scale != net.scale:
+        raise RecipeError(
+            f"'{video.path.name}' was made smaller {original.scale} times, and '{artifact.manifest.name}' enlarges "
+            f"{net.scale} times.",
+            hint=f"give an artifact that enlarges {original.scale} times",
+        )
+    check_kept(video, on_event)
+    _say_what_net_sees(video, net, on_event)
+    size = (original.width, original.height) if original else (net.scale * video.width, net.scale * video.height)
     settings = settings_of(
         video,
-        net.scale,
+        size,
         out,
         codec=options.codec,
         crf=options.crf,
@@ -81,7 +92,7 @@ def enhance_video(
         work.folder.mkdir(parents=True, exist_ok=True)
         joiner = Joiner(video, settings, out, options.dropped)
         joiner.rehearse(work.folder / "rehearsal.partial")
-        converter = Converter(video, settings.colours, settings.pixels, net.channels, net.scale)
+        converter = Converter(video, settings.colours, settings.pixels, net.channels, net.scale, size)
         plan = _plan(work, net, reach, converter, options, on_event)
         length = -(-options.piece // plan.batch) * plan.batch
         plan = Plan(**work.begin(_facts(artifact, video, settings, length, options), asdict(plan)))
@@ -95,7 +106,7 @@ def enhance_video(
         raise ArtifactError(f"cannot write beside '{out}': {first_line(err)}", hint="is the disk full?") from err
     finally:
         work.drop_if_empty()
-    for note in _what_was_lost(video, run, joined, out):
+    for note in what_was_lost(video, run.losses, joined, out):
         on_event(Note(note, "warning"))
     return Report(
         out=out,
@@ -249,7 +260,7 @@ def _facts(artifact: Artifact, video: Video, settings: Settings, length: int, op
     }
 
 
-def _say_what_changes(video: Video, net: ImageToImage, on_event: OnEvent) -> None:
+def check_kept(video: Video, on_event: OnEvent) -> None:
     """Refuse what would be lost without a trace, and warn of what is.
 
     Raises:
@@ -260,18 +271,22 @@ def _say_what_changes(video: Video, net: ImageToImage, on_event: OnEvent) -> Non
             f"'{video.path}' has transparent pixels ({video.pixels}), which are kept in pictures only.",
             hint="extract its frames as PNG and give their folder",
         )
-    net_sees = f"the network sees 8 bits of the {video.bits} of '{video.path.name}'"
-    if video.bits > 8:
-        gives = "gives floats, so that the result is finer" if net.levels > 255 else "gives 8 bits"
-        on_event(Note(f"{net_sees}, and {gives}; the file keeps {video.bits} bits", "warning"))
     if video.interlaced:
-        on_event(Note(f"'{video.path.name}' is interlaced: two fields are enlarged as one picture", "warning"))
+        on_event(Note(f"'{video.path.name}' is interlaced: two fields are treated as one picture", "warning"))
     if video.left_behind:
         on_event(Note(f"not kept, for PyAV cannot hand them on: {', '.join(video.left_behind)}", "warning"))
 
 
-def _what_was_lost(video: Video, run: _Run, joined: Joined, out: Path) -> Iterator[str]:
-    name, losses = video.path.name, run.losses
+def _say_what_net_sees(video: Video, net: ImageToImage, on_event: OnEvent) -> None:
+    if video.bits > 8:
+        net_sees = f"the network sees 8 bits of the {video.bits} of '{video.path.name}'"
+        gives = "gives floats, so that the result is finer" if net.levels > 255 else "gives 8 bits"
+        on_event(Note(f"{net_sees}, and {gives}; the file keeps {video.bits} bits", "warning"))
+
+
+def what_was_lost(video: Video, losses: Losses, joined: Joined, out: Path) -> Iterator[str]:
+    """What the new file does not have of the source, or has at other times, in sentences."""
+    name = video.path.name
     if video.counted and joined.frames + losses.hidden < video.frames:
         yield f"'{name}' says it has {video.frames} frames, and {joined.frames} could be decoded, which are all there"
     elif not video.counted and joined.seconds < video.seconds - _SHORTER_S:

@@ -65,7 +65,7 @@ def levels(image: Image, other: Image) -> float:
     return float(np.abs(image.astype(np.int16) - other).mean())
 
 
-def psnr(image: Image, original: Image) -> float:
+def psnr(image: npt.NDArray[Any], original: npt.NDArray[Any]) -> float:
     """Peak signal-to-noise ratio over all pixels and channels in dB, at most 100."""
     found = psnr_db(image, original)
     return _BEST_DB if found is None else min(found, _BEST_DB)

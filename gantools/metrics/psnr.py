@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +11,11 @@ import numpy.typing as npt
 _PEAK = 255.0
 
 
-def psnr_db(images: npt.NDArray[np.uint8], originals: npt.NDArray[np.uint8]) -> float | None:
+def psnr_db(images: npt.NDArray[Any], originals: npt.NDArray[Any]) -> float | None:
     """Of the mean squared error over all pixels of all images.
 
     Args:
-        images: uint8, of any shape.
+        images: Of any shape, 0..255.
         originals: What they should be, of the same shape.
 
     Returns:

@@ -15,14 +15,14 @@ _SIGMA, _RADIUS = 1.5, 5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
-def ssim(image: npt.NDArray[np.uint8], original: npt.NDArray[np.uint8]) -> float:
+def ssim(image: npt.NDArray[Any], original: npt.NDArray[Any]) -> float:
     """Mean over all places whose window lies inside, and over channels.
 
     Wang et al., "Image quality assessment: from error visibility to structural similarity", 2004, equation 13, with the
     paper's window: a Gaussian of 11x11 pixels with a standard deviation of 1.5, and K1 = 0.01, K2 = 0.03.
 
     Args:
-        image: (height, width, channels) uint8, at least 11x11.
+        image: (height, width, channels), 0..255, at least 11x11.
         original: What it should be, of the same shape.
 
     Returns:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 
+from gantools.data.degradations.shrink import larger
 from gantools.data.pairs.pairs import PairSet
 from gantools.metrics.pairs import psnr
 from gantools.models.model import Model
@@ -42,7 +42,7 @@ class PairScorer:
         given, targets = pairs.draw(np.arange(samples) % len(pairs), KEY)
         self._given, self._targets, self._scale = given, targets[:, -1], pairs.scale
         self._begun = fmean(
-            psnr(enlarged(one[-1], self._scale), target) for one, target in zip(given, self._targets, strict=True)
+            psnr(larger(one[-1], self._scale), target) for one, target in zip(given, self._targets, strict=True)
         )
 
     def score(self, model: Model, device: torch.device) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class PairScorer:
             [
                 image
                 for place, mine in zip(places, made, strict=True)
-                for image in (enlarged(self._given[place, -1], self._scale), mine, self._targets[place])
+                for image in (larger(self._given[place, -1], self._scale), mine, self._targets[place])
             ]
         )
 
@@ -99,12 +99,3 @@ def restore(model: Model, given: Pixels, device: torch.device) -> Pixels:
             image, *state = results if isinstance(results, tuple) else (results,)
         made.append(image.cpu())
     return torch.cat(made).numpy()
-
-
-def enlarged(image: Pixels, scale: int) -> Pixels:
-    """An image by bicubic interpolation."""
-    if scale == 1:
-        return image
-    whole = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    size = (image.shape[1] * scale, image.shape[0] * scale)
-    return np.asarray(whole.resize(size, Image.Resampling.BICUBIC), np.uint8).reshape(*size[::-1], -1)

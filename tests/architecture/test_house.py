@@ -23,6 +23,7 @@ TABLES = [
     ("gantools.losses", "OBJECTIVES"),
     ("gantools.metrics", "METRICS"),
     ("gantools.metrics.text", "TEXT_METRICS"),
+    ("gantools.metrics.video", "VIDEO_METRICS"),
     ("gantools.optimize.passes", "PASSES"),
     ("gantools.optimize.targets", "TARGETS"),
     ("gantools.bench.ceilings", "PRODUCTS"),

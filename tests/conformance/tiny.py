@@ -65,15 +65,11 @@ MODELS_SMALL: dict[str, list[Options]] = {
             **{"channels": 3, "width": 4, "depth": 3, "objective": "pix2pix"},
             "discriminator": {**_PATCHES, "conditional": True},
         },
-        {
-            **{"channels": 1, "width": 4, "depth": 4, "norm": "batch", "dropout": 0.2, "objective": "pix2pix"},
-            "discriminator": _PATCHES,
-        },
     ],
     "resnet": [
         {
-            **{"channels": 3, "width": 4, "blocks": 2, "beside": "projection", "objective": "cut"},
-            "discriminator": _PATCHES,
+            **{"channels": 3, "width": 4, "blocks": 1, "beside": "projection", "objective": "cut"},
+            **{"norm": "batch", "discriminator": _PATCHES},
         },
         {
             **{"channels": 1, "width": 4, "blocks": 1, "beside": "inverse", "objective": "cyclegan"},

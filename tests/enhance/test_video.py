@@ -320,7 +320,7 @@ def test_what_is_lost_of_frames_is_said(art: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("gantools.enhance.files.describe", lambda _: video)
     enhance(art, path, tmp_path / "out.mkv", QUICK, on_event=events.append)
     assert [event.text for event in events if isinstance(event, Note)] == [
-        "'fields.mkv' is interlaced: two fields are enlarged as one picture",
+        "'fields.mkv' is interlaced: two fields are treated as one picture",
         "not kept, for PyAV cannot hand them on: closed captions, HDR light levels",
     ]
 

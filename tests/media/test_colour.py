@@ -69,14 +69,14 @@ def test_an_untagged_frame_is_of_the_matrix_that_players_guess() -> None:
 
 def test_tags_are_written_down_only_where_the_guess_would_change() -> None:
     small, large = (720, 400), (1280, 720)
-    assert colours_of(video(Colours(), size=small), 1, rgb=False) == Colours()
-    assert colours_of(video(Colours(), size=small), 2, rgb=False) == Colours(matrix=6)
-    assert colours_of(video(Colours(), size=large), 4, rgb=False) == Colours()
+    assert colours_of(video(Colours(), size=small), small, rgb=False) == Colours()
+    assert colours_of(video(Colours(), size=small), (1440, 800), rgb=False) == Colours(matrix=6)
+    assert colours_of(video(Colours(), size=large), (5120, 2880), rgb=False) == Colours()
     kept = Colours(9, 1, 9, 16)
-    assert colours_of(video(kept, size=small), 4, rgb=False) == kept
-    assert colours_of(video(Colours(matrix=8), size=small), 1, rgb=False).matrix == 6, "YCgCo is not converted back"
-    assert colours_of(video(Colours(matrix=0)), 1, rgb=True).matrix == 0
-    assert colours_of(video(Colours(), pixels="yuvj420p"), 1, rgb=False).range == 2
+    assert colours_of(video(kept, size=small), (2880, 1600), rgb=False) == kept
+    assert colours_of(video(Colours(matrix=8), size=small), small, rgb=False).matrix == 6, "YCgCo is not converted back"
+    assert colours_of(video(Colours(matrix=0)), (16, 16), rgb=True).matrix == 0
+    assert colours_of(video(Colours(), pixels="yuvj420p"), (16, 16), rgb=False).range == 2
 
 
 def test_brightness_is_of_the_full_range_whatever_the_video_has() -> None:

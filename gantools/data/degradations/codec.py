@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from gantools.core.optional import require
 from gantools.core.spec import Frozen
+from gantools.core.threads import without_urgent_threads
 from gantools.data.degradations.degradation import DegradationRow, drawn, ordered
 from gantools.data.sources import Pixels
 
@@ -70,7 +71,6 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
     os.environ.setdefault("SVT_LOG", "1")  # or SVT-AV1 writes to stderr what it is and does; 1: errors
     stream = io.BytesIO()
     with av.open(stream, "w", "matroska") as container:
-        # One thread: many samples are made side by side.
         options = {"crf": str(crf), "preset": preset, **_QUIET.get(codec, {})}
         out = container.add_stream(codec, rate=Fraction(25), options=options)
         out.width, out.height, out.pix_fmt, out.thread_count = columns, rows, "yuv420p", 1
@@ -78,7 +78,10 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
             rgb = np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
             frame.pts = number
-            container.mux(out.encode(frame))
+            packets = out.encode(frame)
+            if number == 0:
+                without_urgent_threads()
+            container.mux(packets)
         container.mux(out.encode(None))
     stream.seek(0)
     form = "gray" if channels == 1 else "rgb24"
@@ -88,6 +91,7 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
     return made[:, :height, :width]
 
 
+# Silent, and one thread: many samples are made side by side.
 _QUIET = {"libx265": {"x265-params": "log-level=none:pools=1"}, "libsvtav1": {"svtav1-params": "lp=1"}}
 
 codec = DegradationRow(CodecConfig, Codec)

@@ -54,4 +54,13 @@ def smaller(frame: Pixels, scale: int, how: Image.Resampling = Image.Resampling.
     return np.asarray(whole.resize((width, height), how), np.uint8).reshape(height, width, -1)
 
 
+def larger(frame: Pixels, scale: int) -> Pixels:
+    """A frame by bicubic interpolation: what networks that enlarge are compared with."""
+    if scale == 1:
+        return frame
+    whole = Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
+    size = (frame.shape[1] * scale, frame.shape[0] * scale)
+    return np.asarray(whole.resize(size, Image.Resampling.BICUBIC), np.uint8).reshape(*size[::-1], -1)
+
+
 shrink = DegradationRow(ShrinkConfig, Shrink)

@@ -37,6 +37,7 @@ class PairSet:
         patch: Edge of what is given, in pixels.
         frames: Frames of a patch.
         digest: Of clips and how they are made worse.
+        task: How they are made worse, for people.
     """
 
     name: str
@@ -47,6 +48,7 @@ class PairSet:
     patch: int
     frames: int
     digest: str
+    task: str = ""
     labels: None = None
     classes: tuple[str, ...] = ()
 
@@ -117,6 +119,24 @@ class PairSet:
             made, real = (np.rot90(one, quarters, (1, 2)) for one in (made, real))
         return np.ascontiguousarray(made), np.ascontiguousarray(real)
 
+    def whole(self, number: int, most: int) -> tuple[Pixels, Pixels]:
+        """A clip as it is given and as it should become, (frames, height, width, channels) uint8 each.
+
+        Cut to multiples of the scale. How much worse it is made is drawn by its number.
+
+        Args:
+            number: Of the clip.
+            most: Frames, from the first on.
+        """
+        clip = self.targets.clips[number][:most]
+        rows, columns = (size // self.scale for size in clip.shape[1:3])
+        target = clip[:, : rows * self.scale, : columns * self.scale]
+        given = target if self.given is None else self.given.clips[number][:most, :rows, :columns]
+        rng = np.random.default_rng(number)
+        for one in self.degradations:
+            given = one.apply(given, rng)
+        return given, target
+
     def split(self, share: float) -> tuple[PairSet, PairSet]:
         """Two sets, to train on and to hold out. A clip falls on a side by its name, so always on the same one.
 
@@ -172,9 +192,8 @@ def open_pair_set(
             hint="add a [[data.degrade]] such as name='shrink', or data.targets with what data.source should become",
         )
     rows = [DEGRADATIONS.load(one.name) for one in degrade]
-    chain: tuple[Degradation, ...] = tuple(
-        row.build(row.Config(**one.options)) for row, one in zip(rows, degrade, strict=True)
-    )
+    configs = [row.Config(**one.options) for row, one in zip(rows, degrade, strict=True)]
+    chain: tuple[Degradation, ...] = tuple(row.build(config) for row, config in zip(rows, configs, strict=True))
     smaller = int(np.prod([one.scale for one in chain], initial=1))
     if smaller != (1 if paired else scale):
         raise RecipeError(
@@ -206,7 +225,11 @@ def open_pair_set(
         on_event(Note(f"{lost} of {len(good.clips)} clips in '{good.source}' are too small and left out.", "warning"))
     whole = hashlib.sha256(f"{good.digest}\n{given.digest if given else ''}\n{patch} {scale} {frames}\n".encode())
     whole.update(json.dumps([one.model_dump(mode="json") for one in degrade], sort_keys=True).encode())
-    found = PairSet(source, good, given, chain, scale, patch, frames, whole.hexdigest())
+    task = "; ".join(
+        " ".join((one.name, *(f"{key}={value}" for key, value in config.model_dump(mode="json").items())))
+        for one, config in zip(degrade, configs, strict=True)
+    )
+    found = PairSet(source, good, given, chain, scale, patch, frames, whole.hexdigest(), task)
     return found._of(usable) if lost else found
 
 

@@ -6,15 +6,18 @@ A network of RGB sees RGB. A network of grey sees the brightness, and the colour
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gantools.core.optional import require
+from gantools.media.video.edges import fitted
 from gantools.media.video.source import FULL, LIMITED, UNSPECIFIED, Colours, TimedFrame, Video
 
 _BT709, _BT601, _RGB = 1, 6, 0
+_BT470BG = 5  # the same matrix as BT.601
 # Conversions that swscale knows; others, such as YCgCo, come out in the one that players guess.
 _KNOWN = {1, 4, 5, 6, 7, 9}
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -25,16 +28,16 @@ def guessed_matrix(width: int, height: int) -> int:
     return _BT709 if width >= 1280 or height > 576 else _BT601
 
 
-def colours_of(video: Video, scale: int, *, rgb: bool) -> Colours:
-    """The tags of the enlarged video.
+def colours_of(video: Video, size: tuple[int, int], *, rgb: bool) -> Colours:
+    """The tags of the video in another size.
 
-    They are those of the video. Where it has no matrix, and players would guess another one for the larger picture, the
-    one that they guess for the video is written down.
+    They are those of the video. Where it has no matrix, and players would guess another one for the new size, the one
+    that they guess for the video is written down.
 
     Args:
         video: The source.
-        scale: By how much it is enlarged.
-        rgb: Whether the enlarged video is stored as RGB.
+        size: Width and height to come.
+        rgb: Whether the new video is stored as RGB.
     """
     tags = video.colours
     if video.pixels.startswith("yuvj"):  # full range by their name, whatever the tag says
@@ -42,9 +45,21 @@ def colours_of(video: Video, scale: int, *, rgb: bool) -> Colours:
     if rgb:
         return replace(tags, matrix=_RGB)
     ours = guessed_matrix(video.width, video.height)
-    if tags.matrix == UNSPECIFIED and guessed_matrix(scale * video.width, scale * video.height) == ours:
+    if tags.matrix == UNSPECIFIED and guessed_matrix(*size) == ours:
         return tags
     return tags if tags.matrix in _KNOWN else replace(tags, matrix=ours)
+
+
+def stored_code(video: Video) -> tuple[int, int] | None:
+    """Matrix and range that say what a stored brightness means; None: it is not stored in 8 bits by itself.
+
+    Two videos of the same code store the same brightness as the same number.
+    """
+    if video.bits != 8 or not video.pixels.startswith(("yuv4", "yuvj4", "nv12", "gray")):
+        return None
+    matrix = video.colours.matrix if video.colours.matrix != UNSPECIFIED else guessed_matrix(video.width, video.height)
+    full = video.pixels.startswith("yuvj") or video.pixels == "gray"
+    return _BT601 if matrix == _BT470BG else matrix, FULL if full else video.colours.range or LIMITED
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,7 @@ class Converter:
         pixels: Format of the frames that come out.
         channels: Of the arrays: 3 for RGB, 1 for brightness.
         scale: By how much frames come out larger.
+        size: Width and height of what comes out, the rest is cut off below and on the right; none: all of it.
     """
 
     video: Video
@@ -64,11 +80,12 @@ class Converter:
     pixels: str
     channels: int
     scale: int
+    size: tuple[int, int] | None = None
 
     def array(self, frame: TimedFrame) -> npt.NDArray[np.uint8]:
         """(height, width, channels) uint8, 0..255 whatever the range of the video is."""
         kind = "rgb24" if self.channels == 3 else "gray"
-        made = self._converted(frame.picture, kind, *self._given(frame), UNSPECIFIED, FULL)
+        made = converted(frame.picture, kind, *given(self.video, frame.picture), UNSPECIFIED, FULL)
         pixels: npt.NDArray[np.uint8] = made.to_ndarray()
         return pixels if self.channels == 3 else pixels[..., None]
 
@@ -80,53 +97,63 @@ class Converter:
             source: The frame it is made of.
         """
         av: Any = require("av", extra="video", why="to write videos")
-        matrix = self._matrix(self.colours.matrix)
+        matrix = swscale_matrix(self.video, self.colours.matrix)
         range_ = self.colours.range or LIMITED
         deep = made.dtype == np.uint16
         if self.channels == 3:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(made), "rgb48le" if deep else "rgb24")
-            picture = self._converted(picture, self.pixels, UNSPECIFIED, FULL, matrix, range_)
+            picture = converted(picture, self.pixels, UNSPECIFIED, FULL, matrix, range_)
         else:
             picture = self._with_brightness(made[..., 0], source, matrix, range_)
-        picture.colorspace, picture.color_range = self.colours.matrix, self.colours.range
-        picture.color_primaries, picture.color_trc = self.colours.primaries, self.colours.transfer
-        picture.pts, picture.time_base = source.pts, self.video.time_base
-        picture.pict_type = 0  # the encoder decides
-        return picture
+        if self.size is not None:
+            picture = fitted(picture, *self.size)
+        return tagged(picture, self.colours, source.pts, self.video.time_base)
 
     def _with_brightness(self, made: Pixels, source: TimedFrame, matrix: int, range_: int) -> Any:
         """The source enlarged, with another brightness: in 4:4:4 over the full range, where it is all of it."""
         size = {"width": self.scale * self.video.width, "height": self.scale * self.video.height}
         kind = "yuv444p16le" if made.dtype == np.uint16 else "yuv444p"
-        picture = self._converted(source.picture, kind, *self._given(source), matrix, FULL, **size)
+        picture = converted(source.picture, kind, *given(self.video, source.picture), matrix, FULL, **size)
         plane = picture.planes[0]
         rows = np.frombuffer(plane, made.dtype).reshape(plane.height, -1)
         rows[:, : plane.width] = made
-        return self._converted(picture, self.pixels, matrix, FULL, matrix, range_)
+        return converted(picture, self.pixels, matrix, FULL, matrix, range_)
 
-    def _given(self, frame: TimedFrame) -> tuple[int, int]:
-        """Matrix and range of a decoded frame. Tags that are missing are those of the first frame."""
-        tags = self.video.colours
-        range_ = frame.picture.color_range or tags.range or (FULL if self.video.pixels.startswith("yuvj") else LIMITED)
-        return self._matrix(frame.picture.colorspace if tags.matrix != UNSPECIFIED else UNSPECIFIED), range_
 
-    def _matrix(self, matrix: int) -> int:
-        """In the words of swscale."""
-        found = matrix if matrix in _KNOWN else guessed_matrix(self.video.width, self.video.height)
-        return 5 if found == _BT601 else found  # swscale's number for BT.601
+def given(video: Video, picture: Any) -> tuple[int, int]:
+    """Matrix and range of a decoded frame, for ``converted``. Tags that are missing are those of the first frame."""
+    tags = video.colours
+    range_ = picture.color_range or tags.range or (FULL if video.pixels.startswith("yuvj") else LIMITED)
+    return swscale_matrix(video, picture.colorspace if tags.matrix != UNSPECIFIED else UNSPECIFIED), range_
 
-    @staticmethod
-    def _converted(
-        picture: Any, pixels: str, from_matrix: int, from_range: int, matrix: int, range_: int, **size: int
-    ) -> Any:
-        av: Any = require("av.video.reformatter", extra="video", why="to convert colours")
-        how = av.Interpolation
-        return picture.reformat(
-            format=pixels,
-            src_colorspace=from_matrix,
-            src_color_range=from_range,
-            dst_colorspace=matrix,
-            dst_color_range=range_,
-            interpolation=how.BICUBIC | how.FULL_CHR_H_INT | how.FULL_CHR_H_INP | how.ACCURATE_RND,
-            **size,
-        )
+
+def swscale_matrix(video: Video, matrix: int) -> int:
+    """A matrix in the words of swscale; the one that is guessed for the video where there is none that it knows."""
+    found = matrix if matrix in _KNOWN else guessed_matrix(video.width, video.height)
+    return _BT470BG if found == _BT601 else found  # swscale's number for BT.601
+
+
+def converted(
+    picture: Any, pixels: str, from_matrix: int, from_range: int, matrix: int, range_: int, **size: int
+) -> Any:
+    """A frame of PyAV in another format, range or size, by bicubic interpolation."""
+    av: Any = require("av.video.reformatter", extra="video", why="to convert colours")
+    how = av.Interpolation
+    return picture.reformat(
+        format=pixels,
+        src_colorspace=from_matrix,
+        src_color_range=from_range,
+        dst_colorspace=matrix,
+        dst_color_range=range_,
+        interpolation=how.BICUBIC | how.FULL_CHR_H_INT | how.FULL_CHR_H_INP | how.ACCURATE_RND,
+        **size,
+    )
+
+
+def tagged(picture: Any, colours: Colours, pts: int, time_base: Fraction) -> Any:
+    """The frame, ready for an encoder."""
+    picture.colorspace, picture.color_range = colours.matrix, colours.range
+    picture.color_primaries, picture.color_trc = colours.primaries, colours.transfer
+    picture.pts, picture.time_base = pts, time_base
+    picture.pict_type = 0  # the encoder decides
+    return picture

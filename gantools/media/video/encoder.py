@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from gantools.core.errors import BackendError, RecipeError, UnknownNameError, first_line
 from gantools.core.optional import require
 from gantools.core.registry import unknown_name
+from gantools.core.threads import without_urgent_threads
 from gantools.media.video.colour import colours_of
 from gantools.media.video.source import Colours, Video
 
@@ -131,6 +133,7 @@ def opened(settings: Settings) -> Any:
         BackendError: The encoder refused.
     """
     av: Any = require("av", extra="video", why="to write videos")
+    os.environ.setdefault("SVT_LOG", "1")  # or SVT-AV1 writes to stderr what it is and does; 1: errors
     context = av.codec.CodecContext.create(settings.codec, "w")
     settings.apply(context)
     try:
@@ -141,12 +144,13 @@ def opened(settings: Settings) -> Any:
             f"the encoder {settings.codec} does not open for {size}: {first_line(err)}",
             hint="it may want even sizes, another preset or hardware that is not here; --codec ffv1 in .mkv takes all",
         ) from err
+    without_urgent_threads()
     return context
 
 
 def settings_of(
     video: Video,
-    scale: int,
+    size: tuple[int, int],
     out: Path,
     *,
     codec: str | None,
@@ -154,18 +158,20 @@ def settings_of(
     preset: str | None,
     hardware: bool,
     headers_apart: bool,
+    usual_crf: Mapping[str, int] | None = None,
 ) -> Settings:
-    """What the enlarged video is encoded with.
+    """What the video in its new size is encoded with.
 
     Args:
         video: The source.
-        scale: By how much it is enlarged.
+        size: Width and height to come.
         out: The file to come: its suffix chooses the codec where nobody does.
         codec: ``h264``, ``hevc``, ``av1``, ``vp9``, or FFmpeg's name of an encoder.
         crf: Constant quality, less is better.
         preset: By the encoder's own names.
         hardware: Whether a hardware encoder of this codec is wanted.
         headers_apart: See ``Settings``.
+        usual_crf: By the encoder's name, where nobody gives a ``crf``; none: what hides the encoder.
 
     Raises:
         UnknownNameError: There is no such encoder.
@@ -185,14 +191,14 @@ def settings_of(
         pixels = _pixels(encoder, video)
         settings = Settings(
             codec=name,
-            options=_options(name, encoder, crf, preset),
-            width=scale * video.width,
-            height=scale * video.height,
+            options=_options(name, encoder, (usual_crf or {}).get(name) if crf is None else crf, preset),
+            width=size[0],
+            height=size[1],
             pixels=pixels,
             time_base=video.time_base,
             rate=video.rate,
             aspect=video.aspect,
-            colours=colours_of(video, scale, rgb=av.VideoFormat(pixels).is_rgb),
+            colours=colours_of(video, size, rgb=av.VideoFormat(pixels).is_rgb),
             headers_apart=headers_apart,
             reordered=out.suffix != ".avi",
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from gantools.core.errors import ArtifactError, BackendError, RecipeError, first_line
 from gantools.core.optional import require
 from gantools.media.video.encoder import Packet, Settings
+from gantools.media.video.original import TAG
 from gantools.media.video.pieces import headers_of, heads_of, packets_of
 from gantools.media.video.source import Video, main_stream, open_input
 
@@ -74,12 +75,14 @@ class Joiner:
         settings: That its frames are encoded with.
         out: The name that the file will have; its suffix chooses the container.
         dropped: Kinds of streams that are not wanted: ``audio``, ``subtitle``, ``data``, ``attachment``.
+        tags: Of the file, beside those of the source.
     """
 
     video: Video
     settings: Settings
     out: Path
     dropped: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def rehearse(self, at: Path) -> None:
         """Begin a file as ``join`` will, so that what its container cannot hold is known before the work.
@@ -92,7 +95,7 @@ class Joiner:
         """
         av: Any = require("av", extra="video", why="to write videos")
         try:
-            with open_input(self.video.path) as source, _container(self.out, at, source) as container:
+            with open_input(self.video.path) as source, _container(self.out, at, source, self.tags) as container:
                 _, copies = self._begun(source, container)
                 names = ", ".join(_described(one) for one in copies)
                 container.start_encoding()
@@ -118,7 +121,7 @@ class Joiner:
         av: Any = require("av", extra="video", why="to write videos")
         frames, delay, span = _survey(pieces)
         unit = self.settings.time_base
-        with open_input(self.video.path) as source, _container(self.out, at, source) as container:
+        with open_input(self.video.path) as source, _container(self.out, at, source, self.tags) as container:
             stream, copies = self._begun(source, container)
             container.start_encoding()
             copied = tuple(_described(one) for one in copies)  # now: a closed file's streams are gone
@@ -160,7 +163,8 @@ class Joiner:
                 ) from err
             made.metadata.update(kept)
             made.disposition = one.disposition
-        container.metadata.update({key: text for key, text in source.metadata.items() if key not in _OF_THE_FILE})
+        container.metadata.update(_kept(source))
+        container.metadata.update(self.tags)
         if chapters := source.chapters():
             container.set_chapters(chapters)
         return stream, copies
@@ -183,11 +187,16 @@ def _comes_by_itself(stream: Any) -> bool:
     return stream.type == "data" and (stream.discard == av.stream.Discard.all or "timecode" in stream.metadata)
 
 
-def _container(out: Path, at: Path, source: Any = None) -> Any:
+def _kept(source: Any) -> dict[str, str]:
+    """Tags of a file that hold of the new one as well."""
+    return {key: text for key, text in source.metadata.items() if key not in _OF_THE_FILE and key.lower() != TAG}
+
+
+def _container(out: Path, at: Path, source: Any = None, tags: Mapping[str, str] | None = None) -> Any:
     av: Any = require("av", extra="video", why="to write videos")
     options = {}
     if source is not None and out.suffix in _MP4:
-        if set(source.metadata) - _MP4_KEYS - _OF_THE_FILE:
+        if {*_kept(source), *(tags or {})} - _MP4_KEYS:
             options["movflags"] = "use_metadata_tags"
         unit = lcm(1000, *(one.time_base.denominator for one in source.streams if one.time_base))
         if unit <= _FINEST:
