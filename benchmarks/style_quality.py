@@ -179,19 +179,22 @@ def colours_of(labels: np.ndarray, known: tuple[np.ndarray, np.ndarray]) -> np.n
     """Each label painted in the mean colour that it has in the training photographs."""
     kinds = _kinds(known[0])
     means = np.stack([known[1][kinds == kind].mean(0) for kind in range(len(PALETTE))])
-    return np.rint(means[_kinds(labels)]).astype(np.uint8)
+    painted: np.ndarray = np.rint(means[_kinds(labels)]).astype(np.uint8)
+    return painted
 
 
 def _kinds(labels: np.ndarray) -> np.ndarray:
     """Which label each pixel is nearest to."""
-    return np.square(labels[..., None, :].astype(np.int64) - PALETTE).sum(-1).argmin(-1)
+    kinds: np.ndarray = np.square(labels[..., None, :].astype(np.int64) - PALETTE).sum(-1).argmin(-1)
+    return kinds
 
 
 def neighbours_of(labels: np.ndarray, known: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """The training photographs with the most similar labels."""
     one, other = (side.reshape(len(side), -1).astype(np.float64) for side in (labels, known[0]))
     distances = np.square(one).sum(1)[:, None] - 2 * one @ other.T + np.square(other).sum(1)
-    return known[1][distances.argmin(1)]
+    nearest: np.ndarray = known[1][distances.argmin(1)]
+    return nearest
 
 
 def figures(made: np.ndarray, photos: np.ndarray, distance: Distance) -> dict[str, Any]:

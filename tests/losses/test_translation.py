@@ -65,9 +65,9 @@ def test_a_least_squares_generator_has_no_half() -> None:
 
 
 def test_pix2pix_weighs_the_distance_to_the_target() -> None:
-    batch = batch_of()
+    given = batch_of().real
     nets = {"G": Shift(0.25), "D": judge_of(conditional=True)}
-    exact = Batch(batch.given + 0.25, {}, given=batch.given)  # type: ignore[operator]
+    exact = Batch(given + 0.25, {}, given=given)
     total, terms = terms_of(Pix2Pix(Pix2PixConfig()), "G", nets, exact)
     assert terms["G.l1"] == pytest.approx(0, abs=1e-6)
     assert total == pytest.approx(terms["G.fake"], abs=1e-4)
