@@ -26,6 +26,7 @@ COMMANDS = (
     "enhance",
     "interpolate",
     "evaluate",
+    "bundle",
     "inspect",
     "doctor",
 )

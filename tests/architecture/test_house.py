@@ -25,6 +25,7 @@ TABLES = [
     ("gantools.metrics.text", "TEXT_METRICS"),
     ("gantools.optimize.passes", "PASSES"),
     ("gantools.optimize.targets", "TARGETS"),
+    ("gantools.bundle", "BUNDLES"),
     ("gantools.bench.ceilings", "PRODUCTS"),
     ("gantools.bench.ceilings", "MOVEMENTS"),
 ]
