@@ -18,6 +18,7 @@ BUNDLES: Table[Write] = Table(
     "kind of bundle",
     {
         "python": "gantools.bundle.python:write",
+        "node": "gantools.bundle.node:write",
     },
 )
 MARKER = "generator.json"
