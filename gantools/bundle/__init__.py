@@ -19,6 +19,7 @@ BUNDLES: Table[Write] = Table(
     {
         "python": "gantools.bundle.python:write",
         "node": "gantools.bundle.node:write",
+        "web": "gantools.bundle.web:write",
     },
 )
 MARKER = "generator.json"

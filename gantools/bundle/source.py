@@ -93,6 +93,7 @@ class Source:
             "artifact": self.artifact.digest,
             "made_with": f"gantools {VERSION}",
             "model": MODEL,
+            "weights": external_data_locations(self.model),
             "precision": self.graph.precision,
             "onnxruntime": tuned,
             "inputs": [_input(one, manifest.sampler) for one in spec.inputs],

@@ -1,4 +1,4 @@
-"""Commands of the README of a bundle, run as a reader would; what downloads is left out."""
+"""Commands of the README of a bundle, run as a reader would; what downloads or never ends is left out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-DOWNLOADS = (("python", "-m", "pip"), ("npm", "install"))
+LEFT_OUT = (("python", "-m", "pip"), ("npm", "install"), ("python", "-m", "http.server"))
 
 
 def commands(folder: Path) -> list[list[str]]:
@@ -17,7 +17,7 @@ def commands(folder: Path) -> list[list[str]]:
     assert "@" not in re.sub(r"`[^`]*`", "", page.split("```")[0]), "every name is filled in"
     blocks = re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
     lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
-    return [words for words in lines if words and not any(tuple(words[: len(one)]) == one for one in DOWNLOADS)]
+    return [words for words in lines if words and not any(tuple(words[: len(one)]) == one for one in LEFT_OUT)]
 
 
 def run_page(folder: Path, programs: Mapping[str, list[str]], env: Mapping[str, str] | None = None) -> list[str]:

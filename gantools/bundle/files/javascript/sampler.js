@@ -26,6 +26,7 @@ import { classes, normals, uniforms } from "./noise.js";
  * @typedef {object} Description
  * @property {string} name
  * @property {string} model
+ * @property {string[]} weights files beside the model
  * @property {string} precision
  * @property {Input[]} inputs
  * @property {{ name: string, dtype: string, shape: (number | string)[] }} output
@@ -204,6 +205,12 @@ export class Generator {
       made[one.name] = { type: one.dtype, data, dims: one.rows ? [from.length, ...shape] : shape };
     }
     return made;
+  }
+
+  /** The shape of the input that takes an image. */
+  imageShape() {
+    const name = this.named("image", "image");
+    return /** @type {Input} */ (this.description.inputs.find((one) => one.name === name)).shape;
   }
 
   /** @returns {NonNullable<Description["text"]>} */
