@@ -20,6 +20,8 @@ BUNDLES: Table[Write] = Table(
         "python": "gantools.bundle.python:write",
         "node": "gantools.bundle.node:write",
         "web": "gantools.bundle.web:write",
+        "cpp": "gantools.bundle.cpp:write",
+        "triton": "gantools.bundle.triton:write",
     },
 )
 MARKER = "generator.json"

@@ -20,18 +20,22 @@ def commands(folder: Path) -> list[list[str]]:
     return [words for words in lines if words and not any(tuple(words[: len(one)]) == one for one in LEFT_OUT)]
 
 
-def run_page(folder: Path, programs: Mapping[str, list[str]], env: Mapping[str, str] | None = None) -> list[str]:
+def run_page(
+    folder: Path, programs: Mapping[str, list[str]], variables: Mapping[str, list[str]] | None = None
+) -> list[str]:
     """Run the commands of a README one after the other, and return what each wrote to standard output.
 
     Args:
         folder: Of the bundle, where they run.
         programs: First word -> what is run in its place.
-        env: Environment; none: that of the tests.
+        variables: First words of a command -> what is put behind it.
     """
     told = []
     for words in commands(folder):
         line = [*programs.get(words[0], [words[0]]), *words[1:]]
-        done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, env=env)
+        line += next((more for first, more in (variables or {}).items() if " ".join(words).startswith(first)), [])
+        line[0] = str(folder / line[0]) if "/" in line[0] and not line[0].startswith("/") else line[0]
+        done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(line)}\n{done.stdout}\n{done.stderr}"
         told.append(done.stdout)
     assert told

@@ -134,7 +134,13 @@ def test_the_types_of_a_page_hold(bundles: dict[str, Path]) -> None:
     names = sorted(path.name for path in bundles["texts"].glob("*.js") if path.name != "check.js")
     assert len(names) == 6
     options = "--noEmit --allowJs --checkJs --strict --target es2024 --module esnext --moduleResolution bundler"
-    line = ["node", packages / "typescript" / "bin" / "tsc", *options.split(), "--lib", "es2024,dom,dom.iterable"]
+    line: list[str | Path] = [
+        "node",
+        packages / "typescript" / "bin" / "tsc",
+        *options.split(),
+        "--lib",
+        "es2024,dom,dom.iterable",
+    ]
     done = run([*line, "--types", "", *names], bundles["texts"])
     assert done.returncode == 0, done.stdout
 
