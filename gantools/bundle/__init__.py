@@ -22,6 +22,7 @@ BUNDLES: Table[Write] = Table(
         "web": "gantools.bundle.web:write",
         "cpp": "gantools.bundle.cpp:write",
         "triton": "gantools.bundle.triton:write",
+        "jetson": "gantools.bundle.jetson:write",
     },
 )
 MARKER = "generator.json"

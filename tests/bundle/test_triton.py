@@ -45,8 +45,7 @@ def parsed(folder: Path) -> Any:
     schema = importlib.util.module_from_spec(spec)
     sys.modules.setdefault("model_config_pb2", schema)
     spec.loader.exec_module(schema)
-    from google.protobuf import text_format
-
+    text_format = importlib.import_module("google.protobuf.text_format")
     return text_format.Parse((repository(folder) / "config.pbtxt").read_text(), schema.ModelConfig())
 
 
