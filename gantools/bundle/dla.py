@@ -2,8 +2,8 @@
 
 The rules are those of "DLA Supported Layers and Restrictions" in the TensorRT documentation (docs.nvidia.com, TensorRT,
 inference-library): general limits and the table of layers as of 11.4, and where that table is short, as for windows of
-pooling, factors of resizing and large kernels, the limits that the developer guides of 8.6 to 10.7 list. Nothing here was
-run on a device: the builder there has the last word, and tells it by ``trtexec --useDLACore=0 --allowGPUFallback
+pooling, factors of resizing and large kernels, the limits that the developer guides of 8.6 to 10.7 list. Nothing here
+was run on a device: the builder there has the last word, and tells it by ``trtexec --useDLACore=0 --allowGPUFallback
 --verbose``.
 """
 

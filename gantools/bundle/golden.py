@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gantools.bundle.source import Source
 from gantools.core.atomic import write_atomic
+from gantools.core.errors import BackendError
 from gantools.media.grid import png_bytes, save_grid
 from gantools.runtime.philox import normals, uniforms, words
 from gantools.samplers import open_artifact
@@ -52,9 +53,15 @@ def write_golden(source: Source, folder: Path) -> None:
     images = _given_images(source) if source.makes_images_of_images else None
     seeds = SEEDS if images is None else range(len(images))
     inputs = {} if images is None else {str(source.artifact.manifest.sampler.image): images}
-    with open_artifact(source.artifact.path, backend="onnxruntime", device="cpu") as generator:
-        samples = np.concatenate(list(generator.stream(seeds, inputs=inputs)))
-        texts = generator.tokenizer.decode(samples) if source.is_text else None
+    try:
+        with open_artifact(source.artifact.path, backend="onnxruntime", device="cpu") as generator:
+            samples = np.concatenate(list(generator.stream(seeds, inputs=inputs)))
+            texts = generator.tokenizer.decode(samples) if source.is_text else None
+    except BackendError as err:
+        raise BackendError(
+            f"there are no samples to compare with: {err.message}",
+            hint="ONNX Runtime has no bf16 on CPUs; bundle the artifact in fp32, fp16 or int8",
+        ) from err
     np.save(golden / "samples.npy", samples, allow_pickle=False)
     if images is not None:
         np.save(golden / "image.npy", images, allow_pickle=False)
