@@ -105,15 +105,17 @@ def _placed(node: object, target: str, typed_fp32: bool) -> Layer:
         return Layer(name, node.op_type, "nowhere", reason)
     if target != "dla":
         return Layer(name, node.op_type, "gpu")
-    reason = refusal(node) or ("" if typed_fp32 or not _is_fp32(node) else "fp32, and DLA computes in fp16 and int8")
+    reason = refusal(node) or _wrong_type(node, typed_fp32)
     return Layer(name, node.op_type, "gpu" if reason else "dla", reason)
 
 
-def _is_fp32(node: object) -> bool:
+def _wrong_type(node: object, typed_fp32: bool) -> str:
     import onnx_ir as ir
 
     assert isinstance(node, ir.Node)
-    return node.outputs[0].dtype is ir.DataType.FLOAT
+    wrong = {ir.DataType.BFLOAT16: "bf16"} | ({} if typed_fp32 else {ir.DataType.FLOAT: "fp32"})
+    found = wrong.get(node.outputs[0].dtype) if node.outputs[0].dtype else None
+    return f"{found}, and DLA computes in fp16 and int8" if found else ""
 
 
 def _nowhere(node: object) -> str:

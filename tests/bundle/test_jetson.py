@@ -12,7 +12,7 @@ from onnx import TensorProto
 from gantools.bundle import bundle
 from gantools.bundle.preflight import TARGETS, preflight
 from gantools.bundle.source import Source
-from gantools.core.artifact import GraphFile, ImageOutput, Manifest, seal
+from gantools.core.artifact import GraphFile, ImageOutput, Manifest, load_artifact, seal
 from gantools.core.errors import ArtifactError, UnknownNameError
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from tests.bundle.pages import run_page
@@ -248,6 +248,22 @@ def test_a_size_that_is_too_large_is_told(tmp_path: Path) -> None:
     net.then("Relu")
     told = layers(net, tmp_path, ("batch", 1, 2, 9000))
     assert told == {"Relu": "a size of 9000, and DLA takes at most 8192"}
+
+
+def test_types_that_dla_does_not_compute_in_are_told(tmp_path: Path) -> None:
+    net = Net()
+    net.then("Relu")
+    net.then("Cast", to=TensorProto.BFLOAT16)
+    net.then("Sigmoid")
+    net.then("Cast", to=TensorProto.FLOAT)
+    told = layers(net, tmp_path)
+    assert told["Sigmoid"] == "bf16, and DLA computes in fp16 and int8"
+    assert told["Relu"] == "", "a graph of fp32 is read as what it would be in fp16"
+    manifest = load_artifact(tmp_path / "art").manifest
+    graph = manifest.graphs["generator"].model_copy(update={"precision": "fp16"})
+    seal(tmp_path / "art", manifest.model_copy(update={"graphs": {"generator": graph}}))
+    typed = preflight(Source.of(tmp_path / "art"), "dla")
+    assert typed.layers[0].reason == "fp32, and DLA computes in fp16 and int8"
 
 
 def test_noise_inside_a_graph_runs_nowhere_and_is_not_bundled(tmp_path: Path) -> None:
