@@ -182,12 +182,11 @@ def drawn(clips: dict[str, Any]) -> Any:
     for name, clip in clips.items():
         plots = []
         for protocol in next(iter(clip["bd_rate"].values())):
-            lines = [
-                Line(
-                    way, [np.log10(one["bits_per_second"] / 1000) for one in points], [one[protocol] for one in points]
-                )
-                for way, points in clip["curves"].items()
-            ]
+            lines = []
+            for way, points in clip["curves"].items():
+                ordered = sorted(points, key=lambda one: float(one["bits_per_second"]))
+                rates = [float(np.log10(one["bits_per_second"] / 1000)) for one in ordered]
+                lines.append(Line(way, rates, [one[protocol] for one in ordered]))
             plots.append(line_plot(lines, title=f"{name}: {protocol} over log10 kbit/s", width=560, height=300))
         rows.append(np.concatenate(plots, axis=1))
     return np.concatenate(rows)
