@@ -28,6 +28,7 @@ COMMANDS = (
     "compare",
     "interpolate",
     "evaluate",
+    "bundle",
     "inspect",
     "doctor",
 )

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gantools.cli.doctor_jetson import examine
 from gantools.cli.options import Json
 from gantools.cli.output import emit_json, say, show_pairs, show_table
 
 
-def command(json: Json = False) -> None:
-    """Say what this machine can run.
+def command(
+    artifact: Annotated[
+        Path | None, typer.Argument(metavar="[ART]", help="With --target: an artifact folder, or a lone .onnx.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="A device that is not here: jetson-orin, jetson-thor, or dla of an Orin.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what this machine can run, or what of an artifact a Jetson would.
 
-    Lists hardware, libraries and backends, and what to install for those that are missing.
+    Lists hardware, libraries and backends, and what to install for those that are missing. With --target it reads the
+    artifact by documented rules, and says which layers would run where.
     """
     import gantools
-    from gantools.core.errors import MissingDependencyError
+    from gantools.core.errors import MissingDependencyError, RecipeError
+
+    if (artifact is None) != (target is None):
+        raise RecipeError(
+            "an artifact and --target go together.", hint="gantools doctor art/digits --target dla, or gantools doctor"
+        )
+    if artifact is not None and target is not None:
+        examine(artifact, target, as_json=json)
+        return
     from gantools.runtime.backends import BACKENDS
     from gantools.timing.environment import Environment, environment
 

@@ -26,6 +26,7 @@ TABLES = [
     ("gantools.metrics.video", "VIDEO_METRICS"),
     ("gantools.optimize.passes", "PASSES"),
     ("gantools.optimize.targets", "TARGETS"),
+    ("gantools.bundle", "BUNDLES"),
     ("gantools.bench.ceilings", "PRODUCTS"),
     ("gantools.bench.ceilings", "MOVEMENTS"),
 ]

@@ -24,7 +24,19 @@ HEAVY = {
     "av",
     "tokenizers",
 }
-FREE_OF_HEAVY = ["core", "runtime", "samplers", "media", "models", "losses", "data", "metrics", "optimize", "cli"]
+FREE_OF_HEAVY = [
+    "core",
+    "runtime",
+    "samplers",
+    "media",
+    "models",
+    "losses",
+    "data",
+    "metrics",
+    "optimize",
+    "bundle",
+    "cli",
+]
 LEARNING = ("models", "losses", "data", "train", "export")
 
 
