@@ -14,7 +14,7 @@ training set.
 
 A training is a process with one thread, which is asked to stop when its CPU seconds are spent, and goes on where it was
 when the benchmark is run again with more. What is measured is its last averaged checkpoint. One line for each row goes
-to ``--record``, a picture of all to ``OUT/facades.png``.
+to ``--record``, a picture of all to ``OUT/facades.png``: labels, each row of the table, and photographs.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ def measure(rows: list[str], source: Path, out: Path, record: Path | None) -> No
             "steps": checkpoint.step,
             "images_seen": checkpoint.images_seen,
             "cpu_s": spent(out / row),
-            "recipe": checkpoint.recipe.model_dump(mode="json"),
+            "recipe": checkpoint.recipe.model_dump(mode="json", exclude={"data"}),
         }
     found = {name: figures(images, photos, distance) for name, images in made.items()}
     floor = distance.of(known[1])
