@@ -87,7 +87,8 @@ def main() -> None:
             }
             if given.record:
                 before = given.record.read_bytes() if given.record.exists() else b""
-                write_atomic(given.record, before + json.dumps(line).encode() + b"\n")
+                told = json.dumps(line).replace(str(folder.parent), "$GANTOOLS_DATA")
+                write_atomic(given.record, before + told.encode() + b"\n")
 
 
 if __name__ == "__main__":
