@@ -115,6 +115,7 @@ class ImageOutput(Frozen):
         width: As ``height``.
         channels: Of a pixel.
         scale: Where the graph takes an image: by how much the sample is larger in both directions.
+        between: Whether it takes two frames, one behind the other in channels, of which the sample is the middle.
         classes: Names of the classes that the input ``label`` counts from 0; empty where there are none.
     """
 
@@ -123,6 +124,7 @@ class ImageOutput(Frozen):
     width: int
     channels: Literal[1, 3]
     scale: int | None = Field(default=None, ge=1)
+    between: bool = False
     classes: tuple[str, ...] = ()
 
 

@@ -74,6 +74,11 @@ def enhance(
             net.align = reach.align
         if video is not None:
             return enhance_video(opened, net, reach, video, out, options, on_event, original)
+        if net.between:
+            raise RecipeError(
+                f"'{opened.manifest.name}' makes frames between those of a video, and '{source}' is none.",
+                hint="give a video",
+            )
         if source.is_dir():
             return enhance_folder(opened, net, reach, source, out, options, on_event)
         return enhance_picture(net, reach, source, out, options, on_event)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from gantools.core.errors import ArtifactError, DataError, RecipeError, first_li
 from gantools.core.events import Note, OnEvent, Progress
 from gantools.core.optional import installed_versions
 from gantools.enhance.ahead import ahead
+from gantools.enhance.between import TIMES, Group, Made, doubled, with_middles
 from gantools.enhance.options import Options, Report
 from gantools.enhance.plan import Plan, chosen
 from gantools.enhance.work import Work
@@ -28,15 +29,12 @@ from gantools.media.video.encoder import Encoder, Settings, settings_of
 from gantools.media.video.join import Joined, Joiner, wants_headers_apart
 from gantools.media.video.original import Original
 from gantools.media.video.pieces import PieceWriter
-from gantools.media.video.source import Losses, TimedFrame, Video, frames
+from gantools.media.video.source import Losses, Video, frames
 from gantools.optimize.reach import Reach
-from gantools.samplers.image_to_image import Enlarged, Images, ImageToImage
+from gantools.samplers.image_to_image import ImageToImage
 
 _SHORTER_S = 0.25  # sound may go on for a little after the last picture
 _GROUPS_AHEAD = 2  # that wait between two stages
-
-Group = list[tuple[TimedFrame, Images]]
-Made = list[tuple[TimedFrame, Enlarged]]
 
 
 def enhance_video(
@@ -76,9 +74,10 @@ def enhance_video(
         )
     check_kept(video, on_event)
     _say_what_net_sees(video, net, on_event)
+    shown = doubled(video) if net.between else video
     size = (original.width, original.height) if original else (net.scale * video.width, net.scale * video.height)
     settings = settings_of(
-        video,
+        shown,
         size,
         out,
         codec=options.codec,
@@ -92,9 +91,10 @@ def enhance_video(
         work.folder.mkdir(parents=True, exist_ok=True)
         joiner = Joiner(video, settings, out, options.dropped)
         joiner.rehearse(work.folder / "rehearsal.partial")
-        converter = Converter(video, settings.colours, settings.pixels, net.channels, net.scale, size)
+        converter = Converter(shown, settings.colours, settings.pixels, net.channels, net.scale, size)
         plan = _plan(work, net, reach, converter, options, on_event)
-        length = -(-options.piece // plan.batch) * plan.batch
+        unit = plan.batch * (TIMES if net.between else 1)
+        length = -(-options.piece // unit) * unit
         plan = Plan(**work.begin(_facts(artifact, video, settings, length, options), asdict(plan)))
         run = _Run(net, plan, converter, settings, work, length, on_event)
         pieces = run.all_pieces()
@@ -106,7 +106,8 @@ def enhance_video(
         raise ArtifactError(f"cannot write beside '{out}': {first_line(err)}", hint="is the disk full?") from err
     finally:
         work.drop_if_empty()
-    for note in what_was_lost(video, run.losses, joined, out):
+    of_source = (joined.frames + 1) // TIMES if net.between else joined.frames
+    for note in what_was_lost(video, run.losses, replace(joined, frames=of_source), out):
         on_event(Note(note, "warning"))
     return Report(
         out=out,
@@ -146,11 +147,8 @@ class _Run:
         if self.net.recurrent:
             done = self.work.last_state(done)
             self.net.state = self.work.state(done)
-        made = ahead(
-            self._made(ahead(self._groups(done * self.length), _GROUPS_AHEAD, "decode"), done * self.length),
-            _GROUPS_AHEAD,
-            "net",
-        )
+        skipped = done * self.length // self._times
+        made = ahead(self._made(ahead(self._groups(skipped), _GROUPS_AHEAD, "decode"), skipped), _GROUPS_AHEAD, "net")
         begun_at = time.perf_counter()
         writer: PieceWriter | None = None
         encoder: Encoder | None = None
@@ -189,7 +187,7 @@ class _Run:
         group: Group = []
         for place, frame in enumerate(frames(self.converter.video, self.losses)):
             if place < skipped:
-                self.count = place + 1
+                self.count = self._times * (place + 1)
                 continue
             group.append((frame, self.converter.array(frame)))
             if len(group) == self._images_at_once:
@@ -199,12 +197,20 @@ class _Run:
             yield group
 
     @property
+    def _times(self) -> int:
+        """Frames for each of the source."""
+        return TIMES if self.net.between else 1
+
+    @property
     def _images_at_once(self) -> int:
         return 1 if self.plan.tile else self.plan.batch
 
     def _made(self, groups: Iterator[Group], place: int) -> Generator[Made]:
         """What comes of frames from ``place`` on."""
         try:
+            if self.net.between:
+                yield from with_middles(self.net, self.plan, groups)
+                return
             for group in groups:
                 images = np.stack([pixels for _, pixels in group])
                 made = self.net.run(images, batch=self.plan.batch, tiling=self.plan.tiling)
@@ -234,10 +240,11 @@ def _plan(
     if earlier := work.earlier_plan():
         return Plan(**earlier)
     first = next(islice(frames(converter.video, Losses()), 1))
+    example = converter.array(first)
     return chosen(
         net,
         reach,
-        converter.array(first),
+        np.concatenate([example, example], axis=-1) if net.between else example,
         batch=options.batch,
         tile=options.tile,
         measured=True,

@@ -18,6 +18,7 @@ MODELS: Table[Any] = Table(
         "unet": "gantools.models.translate.unet:unet",
         "resnet": "gantools.models.translate.resnet:resnet",
         "compact": "gantools.models.video.compact:compact",
+        "between": "gantools.models.video.between:between",
         "recurrent": "gantools.models.video.recurrent:recurrent",
         "text_lstm": "gantools.models.text.recurrent:text_lstm",
         "text_gru": "gantools.models.text.recurrent:text_gru",

@@ -29,6 +29,7 @@ class ImageToImage:
         channels: Of images in and out: 1 for grey, 3 for RGB.
         levels: The largest value of a pixel that comes out: 255, or 65535 where the graph gives floats.
         align: Images are padded to multiples of it, as they have to be where parts of them may begin there only.
+        between: Whether it makes the frame between two, which are given one behind the other in channels.
         state: What a recurrent network carries from image to image, by name; empty before the first one.
 
     Raises:
@@ -52,13 +53,13 @@ class ImageToImage:
             raise ArtifactError(f"'{name}' takes '{free[0]}' for each pixel, and nobody can say what it is.")
         if output.scale is None:
             raise ArtifactError(f"'{name}' does not make images of a whole multiple of the size it is given.")
-        if self._image.shape[3] != output.channels:
+        if self._image.shape[3] != output.channels * (2 if output.between else 1):
             raise ArtifactError(
                 f"'{name}' makes images of {output.channels} channels of images of {self._image.shape[3]}: "
                 "a video or picture would change its kind.",
                 hint="give a network with as many channels out as in",
             )
-        self.scale, self.channels = output.scale, output.channels
+        self.scale, self.channels, self.between = output.scale, output.channels, output.between
         self.align = 1
         self.levels = 255 if spec.outputs[0].dtype == "uint8" else 65535
 

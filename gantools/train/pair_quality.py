@@ -11,7 +11,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gantools.data.degradations.shrink import larger
 from gantools.data.pairs.pairs import PairSet
 from gantools.metrics.pairs import psnr
 from gantools.models.model import Model
@@ -40,9 +39,9 @@ class PairScorer:
         self._of = LEARNED if held_out is None else HELD_OUT
         pairs = held_out or learned
         given, targets = pairs.draw(np.arange(samples) % len(pairs), KEY)
-        self._given, self._targets, self._scale = given, targets[:, -1], pairs.scale
+        self._given, self._targets, self._pairs = given, targets[:, -1], pairs
         self._begun = fmean(
-            psnr(larger(one[-1], self._scale), target) for one, target in zip(given, self._targets, strict=True)
+            psnr(pairs.shown(one[-1]), target) for one, target in zip(given, self._targets, strict=True)
         )
 
     def score(self, model: Model, device: torch.device) -> dict[str, Any]:
@@ -66,7 +65,7 @@ class PairScorer:
             [
                 image
                 for place, mine in zip(places, made, strict=True)
-                for image in (larger(self._given[place, -1], self._scale), mine, self._targets[place])
+                for image in (self._pairs.shown(self._given[place, -1]), mine, self._targets[place])
             ]
         )
 

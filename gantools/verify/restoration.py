@@ -15,7 +15,6 @@ import numpy as np
 from gantools.core.errors import DataError
 from gantools.core.events import OnEvent, Progress, ignore
 from gantools.core.proof import MetricCard
-from gantools.data.degradations.shrink import larger
 from gantools.data.pairs.pairs import PairSet
 from gantools.metrics.interval import CONFIDENCE, interval
 from gantools.metrics.video import VIDEO_METRICS
@@ -79,7 +78,7 @@ def evaluate_pairs(
         low, target = pairs.whole(number, MOST_FRAMES)
         net.state = {}
         made = np.concatenate([net.run(frame[None]) for frame in low])
-        for kind, frames in (("made", made), ("given", [larger(frame, net.scale) for frame in low])):
+        for kind, frames in (("made", made), ("given", [pairs.shown(frame) for frame in low])):
             running = {name: metric.begin() for name, metric in chosen.items()}
             try:
                 _watch(running, target, frames, edge)

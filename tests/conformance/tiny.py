@@ -76,6 +76,7 @@ MODELS_SMALL: dict[str, list[Options]] = {
             "discriminator": _PATCHES,
         },
     ],
+    "between": [{"width": 8, "depth": 1, "objective": "pixels"}],
     "recurrent": [
         {"scale": 2, "channels": 3, "width": 8, "depth": 1, "objective": "pixels"},
         {"scale": 1, "channels": 1, "width": 8, "depth": 1, "objective": "pixels"},
@@ -180,7 +181,10 @@ def small_batch(model: Model, size: int = 4, due: tuple[str, ...] = ()) -> Batch
     if model.sampler.image is not None:
         edge, scale = GIVEN_EDGE, output.scale or 1
         frames = (3,) if any(one.state_of for one in spec.inputs) else ()
-        given, real = (torch.rand(size, *frames, output.channels, one, one) * 2 - 1 for one in (edge, scale * edge))
+        taken = next(one.shape[3] for one in spec.inputs if one.name == model.sampler.image)
+        assert isinstance(taken, int)
+        given = torch.rand(size, *frames, taken, edge, edge) * 2 - 1
+        real = torch.rand(size, *frames, output.channels, scale * edge, scale * edge) * 2 - 1
         return Batch(real, {}, None, due, given=given)
     real = torch.rand(size, output.channels, output.height, output.width) * 2 - 1
     drawn = trial_inputs(spec, model.sampler, range(size))

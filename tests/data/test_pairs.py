@@ -114,7 +114,7 @@ def test_films_give_frames_that_follow_each_other(photos: Path, cache: str) -> N
 
 
 def test_every_degradation_is_tried() -> None:
-    assert set(TRIED) == set(DEGRADATIONS)
+    assert set(TRIED) | {"middle"} == set(DEGRADATIONS)
     assert sum(map(len, TRIED.values())) >= 10
 
 
@@ -137,6 +137,28 @@ def test_a_degradation_makes_worse_what_it_should(
         assert abs(float(made.mean()) - float(clip.mean())) < 0.5
     grey = chain.apply(clip[..., :1], np.random.default_rng(0))
     assert grey.shape == (*made.shape[:3], 1)
+
+
+def test_the_frame_between_two_is_what_should_be_made(photos: Path, cache: str) -> None:
+    middle = Named.model_validate({"name": "middle"})
+    known: dict[str, Any] = {"degrade": (middle,), "scale": 1, "patch": 24}
+    pairs = opened(photos, cache, frames=3, **known)
+    given, targets = pairs.draw(np.array([0, 1, 0]), 7, mirror=True, turn=True)
+    assert given.shape == (3, 1, 24, 24, 6)
+    assert targets.shape == (3, 1, 24, 24, 3)
+    still = pairs.draw(np.array([0, 1, 0]), 7)
+    for before_after, between in zip(still[0][:, 0], still[1][:, 0], strict=True):
+        np.testing.assert_array_equal(before_after[:, 1:, :3], between[:, :-1])
+        np.testing.assert_array_equal(between[:, 1:], before_after[:, :-1, 3:])
+        shown = pairs.shown(before_after).astype(int)
+        mean = (before_after[..., :3].astype(int) + before_after[..., 3:]) / 2
+        assert np.abs(shown - mean).max() <= 0.5
+    whole, wanted = pairs.whole(0, 100)
+    assert (whole.shape, wanted.shape) == ((2, 96, 128, 6), (2, 96, 128, 3)), "of six frames three are given"
+    for frames in (1, 4):
+        with pytest.raises(RecipeError, match=f"every second frame away, and data.frames is {frames}") as refused:
+            opened(photos, cache, frames=frames, **known)
+        assert refused.value.hint
 
 
 def test_ranges_are_drawn_anew(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ DEGRADATIONS: Table[Any] = Table(
         "noise": "gantools.data.degradations.noise:noise",
         "jpeg": "gantools.data.degradations.jpeg:jpeg",
         "codec": "gantools.data.degradations.codec:codec",
+        "middle": "gantools.data.degradations.middle:middle",
         "grey": "gantools.data.degradations.grey:grey",
     },
 )

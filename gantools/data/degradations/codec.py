@@ -41,6 +41,7 @@ class Codec:
 
     scale = 1
     margin = 8
+    between = False
 
     def __init__(self, config: CodecConfig) -> None:
         self._config, self.context = config, config.context

@@ -19,11 +19,13 @@ class Degradation(Protocol):
         scale: By how much it makes frames smaller, in both directions.
         context: Frames before the first that count, which it needs to see; they are dropped afterwards.
         margin: Pixels around a patch that it looks at.
+        between: Whether every second frame is taken away, and those are what should be made.
     """
 
     scale: int
     context: int
     margin: int
+    between: bool
 
     def apply(self, clip: Pixels, rng: np.random.Generator) -> Pixels:
         """(frames, scale * height, scale * width, channels) uint8 -> (frames, height, width, channels) uint8."""

@@ -21,6 +21,7 @@ class Grey:
     scale = 1
     context = 0
     margin = 0
+    between = False
 
     def __init__(self, config: GreyConfig) -> None:
         del config

@@ -30,6 +30,7 @@ class JPEG:
     scale = 1
     context = 0
     margin = 8  # of a block
+    between = False
 
     def __init__(self, config: JPEGConfig) -> None:
         self._config = config

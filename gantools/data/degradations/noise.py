@@ -34,6 +34,7 @@ class Noise:
     scale = 1
     context = 0
     margin = 0
+    between = False
 
     def __init__(self, config: NoiseConfig) -> None:
         self._config = config

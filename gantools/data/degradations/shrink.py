@@ -37,6 +37,7 @@ class Shrink:
 
     context = 0
     margin = 6  # of the filter's support, before anything is enlarged
+    between = False
 
     def __init__(self, config: ShrinkConfig) -> None:
         self.scale: int = config.scale

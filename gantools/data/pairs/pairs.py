@@ -17,6 +17,7 @@ from gantools.core.events import Note, OnEvent, ignore
 from gantools.core.recipe import Named
 from gantools.data.degradations import DEGRADATIONS
 from gantools.data.degradations.degradation import Degradation
+from gantools.data.degradations.shrink import larger
 from gantools.data.pairs.clips import Clips, Halves, chosen, open_both, open_clips, sides
 from gantools.data.sources import Pixels
 
@@ -108,6 +109,8 @@ class PairSet:
             made = low[begin - before : begin + self.frames, y : y + tall, x : x + wide]
         for one in self.degradations:
             made = one.apply(made, rng)
+        if self.between:
+            real = real[1::2]
         high, wide_in = room
         made = made[before:, high : high + self.patch, wide_in : wide_in + self.patch]
         y, x = high * self.scale, wide_in * self.scale
@@ -133,9 +136,28 @@ class PairSet:
         target = clip[:, : rows * self.scale, : columns * self.scale]
         given = target if self.given is None else self.given.clips[number][:most, :rows, :columns]
         rng = np.random.default_rng(number)
+        if self.between:  # an odd number of frames
+            given = given[: (len(given) - 1) // 2 * 2 + 1]
         for one in self.degradations:
             given = one.apply(given, rng)
-        return given, target
+        return given, target[1::2][: len(given)] if self.between else target
+
+    @property
+    def between(self) -> bool:
+        """Whether frames between those that are given should be made."""
+        return any(one.between for one in self.degradations)
+
+    def shown(self, given: Pixels) -> Pixels:
+        """What a picture that is given shows without a network: enlarged; of two frames, their mean.
+
+        Args:
+            given: (height, width, channels) uint8.
+        """
+        if self.between:
+            half = given.shape[-1] // 2
+            mean: Pixels = ((given[..., :half].astype(np.uint16) + given[..., half:] + 1) // 2).astype(np.uint8)
+            return mean
+        return larger(given, self.scale)
 
     def split(self, share: float) -> tuple[PairSet, PairSet]:
         """Two sets, to train on and to hold out. A clip falls on a side by its name, so always on the same one.
@@ -194,6 +216,11 @@ def open_pair_set(
     rows = [DEGRADATIONS.load(one.name) for one in degrade]
     configs = [row.Config(**one.options) for row, one in zip(rows, degrade, strict=True)]
     chain: tuple[Degradation, ...] = tuple(row.build(config) for row, config in zip(rows, configs, strict=True))
+    if any(one.between for one in chain) and (frames < 3 or frames % 2 == 0):
+        raise RecipeError(
+            f"data.degrade takes every second frame away, and data.frames is {frames}.",
+            hint="set data.frames to 3, or another odd number",
+        )
     smaller = int(np.prod([one.scale for one in chain], initial=1))
     if smaller != (1 if paired else scale):
         raise RecipeError(

@@ -52,6 +52,8 @@ def translation_model(
     *,
     scale: int = 1,
     channels: Literal[1, 3] = 3,
+    given: int | None = None,
+    between: bool = False,
     step: int = 1,
     least: int = 16,
     states: Mapping[str, int] | None = None,
@@ -64,6 +66,8 @@ def translation_model(
         net: (batch, channels, height, width) float32 in [-1, 1], NCHW -> the same, ``scale`` times as large.
         scale: By how much images come out larger.
         channels: 1 for grey, 3 for RGB, in and out.
+        given: Channels in; none: as many as out.
+        between: Whether it makes the frame between two, which are given one behind the other in channels.
         step: Heights and widths are multiples of it.
         least: The smallest height and width; a multiple of ``step``.
         states: Name -> channels of the state that the network takes behind the image, in order, and returns behind it:
@@ -75,9 +79,8 @@ def translation_model(
     side = AxisRange(min=least, opt=max(TUNED, least), max=LARGEST // step * step, step=step)
     axes = {"batch": AxisRange(min=1, opt=1, max=16), "height": side, "width": side}
     size = [name if scale == 1 else f"{scale}*{name}" for name in ("height", "width")]
-    given = TensorSpec(
-        name="image", dtype="uint8", shape=("batch", "height", "width", channels), doc=f"{colour}, 0..255, NHWC"
-    )
+    what = f"{colour}, 0..255, NHWC" + (": the frame before, then the one after" if between else "")
+    image = TensorSpec(name="image", dtype="uint8", shape=("batch", "height", "width", given or channels), doc=what)
     pixels = TensorSpec(name="output", dtype="uint8", shape=("batch", *size, channels), doc=f"{colour}, 0..255, NHWC")
     floats = TensorSpec(
         name="output", dtype="float32", shape=("batch", channels, *size), doc=f"{colour} in [-1, 1], NCHW"
@@ -96,7 +99,7 @@ def translation_model(
     module = OfPixels(net)
     shown = StatefulPixels(module) if fed else Pixels(module)
     graphs = {
-        name: ExportGraph(one, GraphSpec(inputs=(given, *fed), outputs=(made, *kept), axes=axes))
+        name: ExportGraph(one, GraphSpec(inputs=(image, *fed), outputs=(made, *kept), axes=axes))
         for name, one, made in (("generator", shown, pixels), ("generator_float", module, floats))
     }
     return Model(
@@ -104,6 +107,8 @@ def translation_model(
         graphs=graphs,
         sampler=Sampler(kind="feedforward", graph="generator", image="image"),
         modality="image",
-        output=ImageOutput(height=scale * side.opt, width=scale * side.opt, channels=channels, scale=scale),
+        output=ImageOutput(
+            height=scale * side.opt, width=scale * side.opt, channels=channels, scale=scale, between=between
+        ),
         averaged=averaged,
     )
