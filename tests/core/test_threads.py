@@ -5,7 +5,9 @@ import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 
 from gantools.core.threads import without_urgent_threads
@@ -39,9 +41,9 @@ def test_threads_that_are_real_time_become_usual_ones() -> None:
     try:
         if refused:
             pytest.skip("this user may not have real-time threads, so no encoder does")
-        assert len(urgent()) == 1
-        assert without_urgent_threads() == 1
-        assert urgent() == []
+        assert thread.native_id in urgent()
+        assert without_urgent_threads() >= 1
+        assert thread.native_id not in urgent()
     finally:
         over.set()
         thread.join()
@@ -62,7 +64,13 @@ def test_an_open_encoder_has_none() -> None:
         headers_apart=False,
     )
     encoder = Encoder(settings)
-    before = len(list(Path("/proc/self/task").iterdir()))
-    assert before > threading.active_count(), "the encoder has threads of its own"
+    tasks = list(Path("/proc/self/task").iterdir())
+    assert len(tasks) > threading.active_count(), "the encoder has threads of its own"
+    container: Any = av
+    count = 0
+    for number in range(20):
+        frame = container.VideoFrame(64, 64, "yuv420p")
+        frame.pts, frame.time_base = number, Fraction(1, 25)
+        count += len(list(encoder.packets(frame, 1)))
     assert urgent() == []
-    assert list(encoder.rest()) == []
+    assert count + len(list(encoder.rest())) == 20

@@ -85,7 +85,12 @@ def test_its_page_stands_alone(folder: Path) -> None:
 
 
 def test_a_second_run_goes_on_and_makes_the_same_samples(folder: Path) -> None:
-    before = (folder / "grid.png").read_bytes()
+    def pixels() -> np.ndarray:
+        with Image.open(folder / "grid.png") as opened:
+            return np.asarray(opened).astype(int)
+
+    before = pixels()
     done = quickstart(folder, *SHORT)
     assert done.returncode == 0, done.stderr
-    assert (folder / "grid.png").read_bytes() == before
+    # Layers get the form that is faster, which is measured anew: the last bits may differ, and nothing that is seen.
+    assert np.abs(pixels() - before).mean() < 0.5

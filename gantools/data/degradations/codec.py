@@ -79,10 +79,8 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
             rgb = np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
             frame.pts = number
-            packets = out.encode(frame)
-            if number == 0:
-                without_urgent_threads()
-            container.mux(packets)
+            container.mux(out.encode(frame))
+            without_urgent_threads()
         container.mux(out.encode(None))
     stream.seek(0)
     form = "gray" if channels == 1 else "rgb24"

@@ -34,6 +34,7 @@ _QUALITY: dict[str, tuple[str, int, dict[str, str]]] = {
     "amf": ("qvbr_quality_level", 19, {"rc": "qvbr"}),
     "videotoolbox": ("q", 65, {}),
 }
+_WATCHED = 16  # frames after whose encoding no thread is new any more
 _PLAIN = {"yuvj420p": "yuv420p", "yuvj422p": "yuv422p", "yuvj444p": "yuv444p", "nv12": "yuv420p"}
 
 
@@ -103,11 +104,15 @@ class Encoder:
     def __init__(self, settings: Settings) -> None:
         self._context = opened(settings)
         self._durations: dict[int, int] = {}
+        self._watched = _WATCHED
         self.headers = bytes(self._context.extradata or b"")
 
     def packets(self, frame: Any, duration: int) -> Iterator[Packet]:
         """What comes out when a frame goes in, which is often nothing yet."""
         self._durations[frame.pts] = duration
+        if self._watched:  # threads become urgent by themselves, some of them after the encoder is open
+            self._watched -= 1
+            without_urgent_threads()
         return self._packed(frame)
 
     def rest(self) -> Iterator[Packet]:
