@@ -65,6 +65,11 @@ class Source:
                 f"'{path}' carries a state from run to run ('{state[0]}'), which no bundle does yet.",
                 hint="give an artifact whose main graph makes a whole sample in one run",
             )
+        if isinstance(output := artifact.manifest.output, ImageOutput) and output.between:
+            raise ArtifactError(
+                f"'{path}' makes frames between those of a video, which no bundle does yet.",
+                hint="'gantools enhance' doubles a video with it",
+            )
         for tensor in graph.spec.inputs:
             if _source_of(tensor, artifact.manifest.sampler) is None:
                 raise ArtifactError(

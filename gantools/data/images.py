@@ -12,13 +12,12 @@ import numpy.typing as npt
 
 from gantools.core.cache import user_cache
 from gantools.core.errors import DataError
-from gantools.core.events import Note, OnEvent, ignore
+from gantools.core.events import OnEvent, ignore
+from gantools.data.broken import check_broken
 from gantools.data.build import FORMAT, build, built
 from gantools.data.labels import Labels
 from gantools.data.ledger import Ledger
 from gantools.data.sources import Contents, Fit, Geometry, Source, open_source
-
-_NAMED = 3  # broken files an error or a note names
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,8 @@ def open_images(
         if broken is None:
             broken = _build(opened, contents, pixels, geometry, ledger, on_event)
         found = opened.labels(contents) if labels else None
-    _check_broken(source, broken, contents, max_broken, on_event)
+    unread = [contents.items[number].name for number in broken]
+    check_broken(source, unread, contents.count, max_broken, on_event, "images")
     kept = np.delete(np.arange(contents.count), broken)
     names = tuple(item.name for item in contents.items)
     values = None if found is None else found.values[kept]
@@ -138,20 +138,3 @@ def _build(
     except DataError:
         ledger.forget()  # a ledger that was wrong must not be so again
         raise
-
-
-def _check_broken(
-    source: str, broken: tuple[int, ...], contents: Contents, max_broken: float, on_event: OnEvent
-) -> None:
-    if not broken:
-        return
-    total = contents.count
-    named = ", ".join(contents.items[number].name for number in broken[:_NAMED])
-    more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
-    sentence = f"{len(broken)} of {total} images in '{source}' cannot be read: {named}{more}"
-    if len(broken) > max_broken * total or len(broken) == total:
-        raise DataError(
-            f"{sentence}; data.max_broken allows {max_broken:.1%}.",
-            hint="repair or remove them, or raise data.max_broken",
-        )
-    on_event(Note(f"{sentence}; they are left out.", "warning"))

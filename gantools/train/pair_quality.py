@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,13 @@ import torch
 from torch import Tensor
 
 from gantools.data.pairs.pairs import PairSet
+from gantools.metrics.interval import jackknife, plainly
 from gantools.metrics.pairs import psnr
 from gantools.models.model import Model
 
 KEY = 20201124  # of the patches, which are the same at every score
 _BATCH = 32
 SHOWN = 12
-_NORMAL = 1.96  # of a 95 % interval
 LEARNED, HELD_OUT = "clips that are learned from", "clips that are held out"
 
 Pixels = npt.NDArray[np.uint8]
@@ -52,9 +51,9 @@ class PairScorer:
             ``psnr_high``; ``psnr_given``: of what is given, enlarged by bicubic interpolation; and of what they are.
         """
         made = restore(model, self._given, device)
-        values = [psnr(image, target) for image, target in zip(made, self._targets, strict=True)]
-        mean, half = fmean(values), _NORMAL * stdev(values) / math.sqrt(len(values))
-        figures = {"psnr": mean, "psnr_low": mean - half, "psnr_high": mean + half, "psnr_given": self._begun}
+        values = np.array([psnr(image, target) for image, target in zip(made, self._targets, strict=True)])
+        mean, low, high = jackknife(plainly(lambda rows: float(rows.mean())), values[:, None])
+        figures = {"psnr": mean, "psnr_low": low, "psnr_high": high, "psnr_given": self._begun}
         return {**figures, "samples": len(values), "psnr_of": self._of}
 
     def show(self, model: Model, device: torch.device) -> Pixels:

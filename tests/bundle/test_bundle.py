@@ -54,6 +54,14 @@ def test_a_network_with_a_state_is_refused(tmp_path: Path) -> None:
         bundle(art, "python", tmp_path / "out")
 
 
+def test_a_network_of_frames_between_frames_is_refused(tmp_path: Path) -> None:
+    manifest = tiny_manifest()
+    art = made(tmp_path, manifest.model_copy(update={"output": manifest.image.model_copy(update={"between": True})}))
+    with pytest.raises(ArtifactError, match="makes frames between those of a video") as err:
+        bundle(art, "python", tmp_path / "out")
+    assert "enhance" in str(err.value.hint)
+
+
 def test_an_input_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     manifest = tiny_manifest()
     art = made(tmp_path, manifest.model_copy(update={"sampler": manifest.sampler.model_copy(update={"noise": {}})}))

@@ -21,8 +21,9 @@ from PIL import Image, ImageOps
 from gantools.core.atomic import sha256_file, staged_folder
 from gantools.core.cache import user_cache
 from gantools.core.errors import DataError, RecipeError
-from gantools.core.events import Note, OnEvent, Progress, ignore
+from gantools.core.events import OnEvent, Progress, ignore
 from gantools.core.optional import require
+from gantools.data.broken import check_broken
 from gantools.data.decode import BROKEN, FORMATS, decoding, opaque
 from gantools.data.sources import Pixels, is_hidden, is_image_name
 
@@ -32,7 +33,6 @@ Halves = Literal["left-to-right", "right-to-left"]
 _FORMAT = "gantools clips 1"
 _INDEX, _FRAMES = "clips.json", "frames.bin"
 _FILMS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".y4m")
-_NAMED = 3  # broken files an error or a note names
 BUILTIN = "builtin:photos"
 
 
@@ -86,7 +86,7 @@ def open_clips(
             index, broken = _decode(files, channels, staging / _FRAMES, on_event)
             (staging / _INDEX).write_text(json.dumps({"clips": index, "broken": broken}))
     content = json.loads((folder / _INDEX).read_text())
-    _check_broken(source, content["broken"], len(files), max_broken, on_event)
+    check_broken(source, content["broken"], len(files), max_broken, on_event, "files")
     frames = np.memmap(folder / _FRAMES, np.uint8, mode="r")
     clips, at = [], 0
     for _, *shape in content["clips"]:
@@ -228,16 +228,3 @@ def _film(path: Path, channels: int, stream: IO[bytes]) -> tuple[int, int, int]:
     if shape is None:
         raise ValueError("it holds no frame")
     return count, *shape
-
-
-def _check_broken(source: str, broken: list[str], total: int, max_broken: float, on_event: OnEvent) -> None:
-    if not broken:
-        return
-    more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
-    sentence = f"{len(broken)} of {total} files in '{source}' cannot be read: {', '.join(broken[:_NAMED])}{more}"
-    if len(broken) > max_broken * total or len(broken) == total:
-        raise DataError(
-            f"{sentence}; data.max_broken allows {max_broken:.1%}.",
-            hint="repair or remove them, or raise data.max_broken",
-        )
-    on_event(Note(f"{sentence}; they are left out.", "warning"))

@@ -9,41 +9,21 @@ come out as they do in the whole.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from gantools.core.spec import Frozen
 from gantools.models.model import Architecture, Model
 from gantools.models.translate.graphs import translation_model
+from gantools.models.video.restorer import RestorerConfig
 
-_SIZES = {"nano": (32, 6), "small": (48, 12), "base": (64, 24)}
 
+class CompactConfig(RestorerConfig):
+    """Options of ``compact``: those of every restorer.
 
-class CompactConfig(Frozen):
-    """Options of ``compact``.
-
-    Attributes:
-        scale: By how much frames become larger; 1: they keep their size, to be denoised, deblocked or colorized.
-        channels: 1 for grey, 3 for RGB.
-        size: ``nano`` has about 60 thousand parameters, ``small`` 250 thousand, ``base`` 900 thousand.
-        width: Feature maps; none: those of the size.
-        depth: Convolutions between the first and the last one; none: those of the size.
+    ``nano`` has about 60 thousand parameters, ``small`` 250 thousand, ``base`` 900 thousand.
     """
 
-    scale: Literal[1, 2, 3, 4] = 2
-    channels: Literal[1, 3] = 3
-    size: Literal["nano", "small", "base"] = "small"
-    width: int | None = Field(default=None, ge=8, multiple_of=8)
-    depth: int | None = Field(default=None, ge=1)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Feature maps, and convolutions between the first and the last one."""
-        width, depth = _SIZES[self.size]
-        return self.width or width, self.depth or depth
+    sizes = {"nano": (32, 6), "small": (48, 12), "base": (64, 24)}
 
 
 class Compact(nn.Module):

@@ -9,44 +9,24 @@ channels.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from gantools.core.spec import Frozen
 from gantools.models.model import Architecture, Model
 from gantools.models.translate.graphs import translation_model
-
-_SIZES = {"nano": (32, 5), "small": (48, 10), "base": (64, 20)}
+from gantools.models.video.restorer import RestorerConfig
 
 State = tuple[Tensor, Tensor, Tensor]
 
 
-class RecurrentConfig(Frozen):
-    """Options of ``recurrent``.
+class RecurrentConfig(RestorerConfig):
+    """Options of ``recurrent``: those of every restorer.
 
-    Attributes:
-        scale: By how much frames become larger; 1: they keep their size.
-        channels: 1 for grey, 3 for RGB.
-        size: ``nano`` has about 70 thousand parameters, ``small`` 270 thousand, ``base`` 830 thousand.
-        width: Feature maps; none: those of the size.
-        depth: Convolutions between the first and the last ones; none: those of the size.
+    ``nano`` has about 70 thousand parameters, ``small`` 270 thousand, ``base`` 830 thousand.
     """
 
-    scale: Literal[1, 2, 3, 4] = 2
-    channels: Literal[1, 3] = 3
-    size: Literal["nano", "small", "base"] = "small"
-    width: int | None = Field(default=None, ge=8, multiple_of=8)
-    depth: int | None = Field(default=None, ge=1)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Feature maps, and convolutions between the first and the last ones."""
-        width, depth = _SIZES[self.size]
-        return self.width or width, self.depth or depth
+    sizes = {"nano": (32, 5), "small": (48, 10), "base": (64, 20)}
 
 
 class RecurrentNet(nn.Module):
