@@ -1,0 +1,270 @@
+"""What a server answers: the Open Inference Protocol, samples by seed, a page for people, and its figures.
+
+Nothing in a request becomes a path: names are looked up among the models, everything else is numbers and texts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from importlib.resources import files
+from math import ceil
+from time import monotonic
+from typing import final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from gantools.core.errors import GantoolsError, InputMismatchError, UnknownNameError
+from gantools.core.registry import unknown_name
+from gantools.core.version import VERSION as SERVER_VERSION
+from gantools.media.grid import png_bytes
+from gantools.runtime.backends.base import Arrays
+from gantools.samplers.feedforward import check_seeds
+from gantools.serve.batcher import FullError, LateError, RetiredError
+from gantools.serve.counters import Counters
+from gantools.serve.model import VERSION, Draw, Model
+from gantools.serve.options import Options, is_loopback
+from gantools.serve.protocol import HEADER_LENGTH, read_request, write_response
+from gantools.serve.refused import RefusedError
+from gantools.serve.repository import Repository
+
+Handler = Callable[[Request], Awaitable[Response]]
+_OPEN = ("/", "/v2/health/live", "/v2/health/ready")
+_CLIENT_GONE = 499
+
+
+@final
+class Service:
+    """The answers, by path.
+
+    Attributes:
+        draining: Whether the server takes no new callers and finishes what it has.
+    """
+
+    def __init__(self, repository: Repository, options: Options, counters: Counters) -> None:
+        self.draining = False
+        self._repository, self._options, self._counters = repository, options, counters
+        self._page = files("gantools.serve").joinpath("page.html").read_text(encoding="utf-8")
+        for model in repository:
+            counters.watch(model.name, partial(self._waiting, model.name))
+
+    def app(self) -> Starlette:
+        """All of it as an ASGI application."""
+        model = "/v2/models/{model}"
+        routes = [
+            self._route("/", self._index),
+            self._route("/metrics", self._metrics),
+            self._route("/sample", self._sample),
+            self._route("/v2", self._server),
+            self._route("/v2/health/live", self._live),
+            self._route("/v2/health/ready", self._ready),
+            self._route("/v2/repository/index", self._listed, "POST"),
+        ]
+        for prefix in (model, f"{model}/versions/{{version}}"):
+            routes += [
+                self._route(prefix, self._metadata),
+                self._route(f"{prefix}/ready", self._model_ready),
+                self._route(f"{prefix}/infer", self._infer, "POST"),
+            ]
+        return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_page})
+
+    def _route(self, path: str, handler: Handler, method: str = "GET") -> Route:
+        async def answered(request: Request) -> Response:
+            began = monotonic()
+            request.state.deadline = began + self._options.timeout_s
+            request.state.model = ""
+            try:
+                self._admit(request)
+                response = await handler(request)
+            except RefusedError as err:
+                response = JSONResponse({"error": err.message}, err.status, err.headers)
+            except (InputMismatchError, UnknownNameError) as err:
+                hint = f" {err.hint}" if err.hint else ""
+                response = JSONResponse({"error": f"{err.message}{hint}"}, 400)
+            except GantoolsError as err:
+                response = JSONResponse({"error": err.message}, 500)
+            self._counters.answered(request.state.model, response.status_code, monotonic() - began)
+            return response
+
+        return Route(path, answered, methods=[method])
+
+    def _admit(self, request: Request) -> None:
+        """Who may ask. Without a token, pages of other sites that renamed themselves to this machine may not."""
+        if self._options.token:
+            sent = request.headers.get("authorization", "").encode()
+            wanted = f"Bearer {self._options.token}".encode()
+            if request.url.path not in _OPEN and not hmac.compare_digest(sent, wanted):
+                raise RefusedError(401, "the token is missing or wrong.", {"WWW-Authenticate": "Bearer"})
+            return
+        host = request.headers.get("host", "")
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            name = ""
+        if not is_loopback(name):
+            raise RefusedError(403, f"this server is for 127.0.0.1, and was asked for as '{host[:80]}'.")
+
+    async def _index(self, _request: Request) -> Response:
+        return HTMLResponse(self._page, headers={"Content-Security-Policy": _POLICY})
+
+    async def _metrics(self, _request: Request) -> Response:
+        return PlainTextResponse(self._counters.text(), media_type="text/plain; version=0.0.4")
+
+    async def _server(self, _request: Request) -> Response:
+        return JSONResponse({"name": "gantools", "version": SERVER_VERSION, "extensions": ["binary_tensor_data"]})
+
+    async def _live(self, _request: Request) -> Response:
+        return Response()
+
+    async def _ready(self, _request: Request) -> Response:
+        return Response(status_code=503 if self.draining else 200)
+
+    async def _listed(self, _request: Request) -> Response:
+        return JSONResponse([{"name": one.name, "version": VERSION, "state": "READY"} for one in self._repository])
+
+    async def _metadata(self, request: Request) -> Response:
+        return JSONResponse(self._named(request).metadata())
+
+    async def _model_ready(self, request: Request) -> Response:
+        self._named(request)
+        return Response(status_code=503 if self.draining else 200)
+
+    async def _infer(self, request: Request) -> Response:
+        self._named(request)  # before its body is read
+        asked = read_request(await self._body(request), request.headers.get(HEADER_LENGTH))
+        if asked.timeout_s is not None:
+            request.state.deadline = min(request.state.deadline, monotonic() + asked.timeout_s)
+        model, outputs = await self._made(request, lambda model: model.draw(asked.inputs))
+        body, length = write_response(model.name, VERSION, asked, outputs, model.origin)
+        headers = {} if length is None else {HEADER_LENGTH: str(length)}
+        return Response(body, headers=headers, media_type="application/json" if length is None else _BYTES)
+
+    async def _sample(self, request: Request) -> Response:
+        """One sample of a seed, as a file."""
+        query = dict(request.query_params)
+        names = [one.name for one in self._repository]
+        if len(names) > 1 and "model" not in query:
+            raise RefusedError(
+                400, f"there are several models, say which: model={names[0]}. There are {', '.join(names)}."
+            )
+        request.path_params["model"] = query.pop("model", names[0])
+        self._named(request)
+        form = query.pop("format", None)
+        if form not in (None, "json", "text", "png"):
+            raise RefusedError(400, f"format is '{form[:40]}', expected json, text or png.")
+        seed = _whole("seed", query.pop("seed", None))
+        check_seeds([seed])
+        model, outputs = await self._made(request, lambda model: _chosen(model, seed, query))
+        first = outputs[model.spec.outputs[0].name]
+        headers = {"X-Gantools-Artifact": model.generator.artifact.digest}
+        if model.manifest.modality == "text":
+            if form == "png":
+                raise RefusedError(400, f"'{model.name}' makes texts, not images.")
+            (text,) = model.generator.tokenizer.decode(first)
+            if form == "json":
+                return JSONResponse({"seed": seed, "text": text, "model": model.name}, headers=headers)
+            return PlainTextResponse(text, headers=headers)
+        if form not in (None, "png"):
+            raise RefusedError(400, f"'{model.name}' makes images, not texts.")
+        chunks = {**model.origin, "gantools.seeds": str(seed)}
+        return Response(await asyncio.to_thread(png_bytes, first[0], chunks), headers=headers, media_type="image/png")
+
+    def _named(self, request: Request) -> Model:
+        """The model of a path, whose name then also stands beside what is counted."""
+        found = self._repository.get(request.path_params["model"])
+        request.state.model = found.name
+        if request.path_params.get("version", VERSION) != VERSION:
+            raise RefusedError(404, f"'{found.name}' has the version {VERSION} alone.")
+        return found
+
+    async def _body(self, request: Request) -> bytes:
+        limit = self._options.max_body_bytes
+        too_large = RefusedError(413, f"a request has at most {limit} bytes.", {"Connection": "close"})
+        coding = request.headers.get("content-encoding", "identity").lower()
+        if coding != "identity":
+            raise RefusedError(415, f"the content encoding is '{coding[:40]}', and this server unpacks nothing.")
+        if int(request.headers.get("content-length") or 0) > limit:
+            raise too_large
+        body = bytearray()
+        try:
+            async with asyncio.timeout(request.state.deadline - monotonic()):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > limit:
+                        raise too_large
+        except TimeoutError:
+            raise RefusedError(408, "the request did not arrive in time.", {"Connection": "close"}) from None
+        except ClientDisconnect:
+            raise RefusedError(_CLIENT_GONE, "the caller has gone.") from None
+        return bytes(body)
+
+    async def _made(self, request: Request, draw: Callable[[Model], Draw]) -> tuple[Model, Arrays]:
+        """What the model makes of a request, in turn and in time."""
+        deadline: float = request.state.deadline
+        while True:
+            model = self._named(request)
+            try:
+                future = model.submit(draw(model), deadline)
+                break
+            except RetiredError:  # exchanged in this very moment; the next look finds the new one
+                await asyncio.sleep(0)
+            except FullError:
+                wait = str(max(1, ceil(self._options.max_delay_ms / 1e3)))
+                message = f"{self._options.queue} requests wait for '{model.name}' already."
+                raise RefusedError(429, message, {"Retry-After": wait}) from None
+        try:
+            return model, await asyncio.wait_for(asyncio.wrap_future(future), deadline - monotonic())
+        except (TimeoutError, LateError):
+            raise RefusedError(504, f"'{model.name}' did not come to it in time.") from None
+
+    def _waiting(self, name: str) -> int:
+        return self._repository.get(name).waiting
+
+
+_BYTES = "application/octet-stream"
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src blob:; connect-src 'self'"
+
+
+def _chosen(model: Model, seed: int, query: Mapping[str, str]) -> Draw:
+    """A seed and what a person chose beside it."""
+    manifest = model.manifest
+    if manifest.sampler.image is not None:
+        raise RefusedError(400, f"'{model.name}' makes images of images: POST them to /v2/models/{model.name}/infer.")
+    settings, others = {}, {}
+    for name, value in query.items():
+        if name in manifest.sampler.settings:
+            settings[name] = _number(name, value)
+        elif name in ("label", "prefix", "steps"):
+            others[name] = value
+        else:
+            raise unknown_name("parameter", name, ["seed", "label", "prefix", "steps", *manifest.sampler.settings])
+    steps = _whole("steps", others["steps"]) if "steps" in others else None
+    given = model.generator.chosen(
+        1, settings=settings, label=others.get("label"), prefix=others.get("prefix"), steps=steps
+    )
+    return Draw(1, (seed,), given)
+
+
+def _whole(name: str, text: str | None) -> int:
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) <= 20):
+        raise RefusedError(400, f"{name} is {text!r:.40}, expected a whole number: {name}=7.")
+    return int(text)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise RefusedError(400, f"{name} is {text!r:.40}, expected a number.") from None
+
+
+async def _no_such_page(request: Request, err: Exception) -> Response:
+    assert isinstance(err, HTTPException)
+    return JSONResponse({"error": f"{request.method} {request.url.path[:200]}: {err.detail}."}, err.status_code)

@@ -1,0 +1,138 @@
+"""A server from its first socket to its last answer, and the signals between."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from gantools.core.errors import BackendError
+from gantools.core.events import Note, OnEvent, ignore
+from gantools.core.optional import require
+from gantools.serve.options import Options
+
+_RELOAD = getattr(signal, "SIGHUP", None)  # Windows has none: start again
+_STOP = (signal.SIGTERM, signal.SIGINT)
+_LOOK_S = 0.5  # between two looks at whether the server still runs
+_LAST_BYTES_S = 5.0  # for callers who read slowly, after the deadline of the last request
+
+
+def serve(
+    sources: Mapping[str, Path],
+    options: Options,
+    *,
+    backend: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    on_event: OnEvent = ignore,
+    on_ready: Callable[[str], None] = lambda _url: None,
+) -> None:
+    """Serve artifacts until SIGTERM or SIGINT; then every request that was taken is still answered. Main thread only.
+
+    SIGHUP opens again whatever has changed on disk, and exchanges it while requests go on. It is a signal, and nothing
+    watches the files, so that a copy that is half there is never looked at.
+
+    Args:
+        sources: Name -> artifact.
+        options: Choices.
+        backend: A runtime other than the artifacts' own.
+        device: ``cpu``, ``cuda`` or ``cuda:N``, other than the artifacts' own.
+        threads: CPU threads for one run.
+        on_event: Told of reloading and of the end.
+        on_ready: Called with the URL once requests are taken.
+
+    Raises:
+        ArtifactError: An artifact is missing or damaged.
+        BackendError: A runtime refused, or the address cannot be listened on.
+        MissingDependencyError: The extra ``serve`` or a runtime is not installed.
+    """
+    for library in ("uvicorn", "starlette", "prometheus_client"):
+        require(library, extra="serve", why="to serve artifacts")
+    from uvicorn import Config, Server
+
+    from gantools.serve.app import Service
+    from gantools.serve.counters import Counters
+    from gantools.serve.model import Model
+    from gantools.serve.repository import Repository
+
+    counters = Counters()
+    opened = partial(Model, options=options, backend=backend, device=device, threads=threads, on_run=counters.ran)
+    with _signals() as signals, _listening(options) as (listener, url):
+        repository = Repository(sources, opened)
+        try:
+            service = Service(repository, options, counters)
+            config = Config(
+                service.app(),
+                lifespan="off",
+                ws="none",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=int(options.timeout_s + _LAST_BYTES_S),
+            )
+            server = Server(config)
+            # On a thread of its own, so that artifacts are opened here without a pause there.
+            thread = threading.Thread(target=server.run, args=([listener],), name="http")
+            thread.start()
+            try:
+                on_ready(url)
+                while thread.is_alive() and (number := _next(signals)) not in _STOP:
+                    if number is not None:
+                        repository.reload(on_event)
+                if thread.is_alive():
+                    on_event(Note("finishing what was begun"))
+            finally:
+                service.draining = True
+                server.should_exit = True
+                thread.join()
+        finally:
+            repository.close()
+
+
+def _next(signals: queue.SimpleQueue[int]) -> int | None:
+    try:
+        return signals.get(timeout=_LOOK_S)
+    except queue.Empty:
+        return None
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[queue.SimpleQueue[int]]:
+    """Signals as they come, in place of what they do."""
+    came: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.put(number)
+
+    wanted = [number for number in (*_STOP, _RELOAD) if number is not None]
+    before: dict[int, Any] = {number: signal.signal(number, note) for number in wanted}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _listening(options: Options) -> Iterator[tuple[socket.socket, str]]:
+    """A socket that listens, and the URL that leads to it."""
+    host = options.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, options.port), family=family, backlog=2048)
+    except OSError as err:
+        raise BackendError(
+            f"cannot listen on {options.host}:{options.port}: {err.strerror or err}.",
+            hint="give another --port; 0 is any that is free",
+        ) from err
+    with listener:
+        shown = f"[{host}]" if family is socket.AF_INET6 else host
+        yield listener, f"http://{shown}:{listener.getsockname()[1]}"
