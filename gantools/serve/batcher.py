@@ -56,7 +56,7 @@ class Batcher(Generic[Work, Result]):
         max_delay_s: How long the first job of a run waits for company; it never waits when a run is full.
         depth: Jobs that may wait.
         name: Of the thread, for debuggers.
-        on_run: Told after each run: the jobs, and the seconds it took.
+        on_run: Told of each run before its jobs are: the jobs, and the seconds it took.
     """
 
     def __init__(
@@ -107,9 +107,7 @@ class Batcher(Generic[Work, Result]):
 
     def _serve(self) -> None:
         while jobs := self._taken():
-            started = monotonic()
             self._answer(jobs)
-            self._on_run(jobs, monotonic() - started)
 
     def _taken(self) -> list[Job[Work, Result]]:
         """The next jobs that share a run; none when all is done. Those whose time is over are told so."""
@@ -145,6 +143,7 @@ class Batcher(Generic[Work, Result]):
         return group
 
     def _answer(self, jobs: Sequence[Job[Work, Result]]) -> None:
+        began = monotonic()
         try:
             results = self._run([job.work for job in jobs])
         except Exception as err:
@@ -155,5 +154,6 @@ class Batcher(Generic[Work, Result]):
             for job in jobs:
                 self._answer([job])
             return
+        self._on_run(jobs, monotonic() - began)
         for job, result in zip(jobs, results, strict=True):
             job.result.set_result(result)

@@ -202,9 +202,10 @@ def _from_bytes(name: str, raw: bytes, size: int, shape: tuple[int, ...], dataty
             f"its binary_data_size is {size}, and {len(raw)} came."
         )
     if datatype == "BOOL":
-        return (np.frombuffer(raw, np.uint8) != 0).reshape(shape)
+        dtype = np.dtype(np.bool_)
     # Copied, because bytes behind a text lie where they lie, and runtimes expect numbers at multiples of their size.
-    return np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="), copy=True).reshape(shape)
+    array: npt.NDArray[Any] = np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="), copy=True)
+    return array.reshape(shape)
 
 
 def _from_json(name: str, data: Any, shape: tuple[int, ...], datatype: str) -> npt.NDArray[Any]:

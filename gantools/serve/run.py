@@ -8,15 +8,20 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gantools.core.errors import BackendError
 from gantools.core.events import Note, OnEvent, ignore
 from gantools.core.optional import require
 from gantools.serve.options import Options
+
+if TYPE_CHECKING:
+    from gantools.serve.repository import Repository
 
 _RELOAD = getattr(signal, "SIGHUP", None)  # Windows has none: start again
 _STOP = (signal.SIGTERM, signal.SIGINT)
@@ -53,6 +58,48 @@ def serve(
         BackendError: A runtime refused, or the address cannot be listened on.
         MissingDependencyError: The extra ``serve`` or a runtime is not installed.
     """
+    with _signals() as signals, hosted(sources, options, backend, device, threads) as server:
+        on_ready(server.url)
+        while server.runs and (number := _next(signals)) not in _STOP:
+            if number is not None:
+                server.repository.reload(on_event)
+        if server.runs:
+            on_event(Note("finishing what was begun"))
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """A server that runs on a thread of its own, so that artifacts are opened elsewhere without a pause there.
+
+    Attributes:
+        url: Where it is.
+        repository: Its models.
+        thread: That answers.
+    """
+
+    url: str
+    repository: Repository
+    thread: threading.Thread
+
+    @property
+    def runs(self) -> bool:
+        """Whether it still answers."""
+        return self.thread.is_alive()
+
+
+@contextlib.contextmanager
+def hosted(
+    sources: Mapping[str, Path],
+    options: Options,
+    backend: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+) -> Iterator[Hosted]:
+    """As ``serve``, while the block runs; at its end every request that was taken is answered.
+
+    Yields:
+        The server, which takes requests already.
+    """
     for library in ("uvicorn", "starlette", "prometheus_client"):
         require(library, extra="serve", why="to serve artifacts")
     from uvicorn import Config, Server
@@ -64,11 +111,10 @@ def serve(
 
     counters = Counters()
     opened = partial(Model, options=options, backend=backend, device=device, threads=threads, on_run=counters.ran)
-    with _signals() as signals, _listening(options) as (listener, url):
-        repository = Repository(sources, opened)
-        try:
-            service = Service(repository, options, counters)
-            config = Config(
+    with _listening(options) as (listener, url), contextlib.closing(Repository(sources, opened)) as repository:
+        service = Service(repository, options, counters)
+        server = Server(
+            Config(
                 service.app(),
                 lifespan="off",
                 ws="none",
@@ -76,25 +122,17 @@ def serve(
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=int(options.timeout_s + _LAST_BYTES_S),
+                timeout_graceful_shutdown=ceil(options.timeout_s + _LAST_BYTES_S),
             )
-            server = Server(config)
-            # On a thread of its own, so that artifacts are opened here without a pause there.
-            thread = threading.Thread(target=server.run, args=([listener],), name="http")
-            thread.start()
-            try:
-                on_ready(url)
-                while thread.is_alive() and (number := _next(signals)) not in _STOP:
-                    if number is not None:
-                        repository.reload(on_event)
-                if thread.is_alive():
-                    on_event(Note("finishing what was begun"))
-            finally:
-                service.draining = True
-                server.should_exit = True
-                thread.join()
+        )
+        thread = threading.Thread(target=server.run, args=([listener],), name="http")
+        thread.start()
+        try:
+            yield Hosted(url, repository, thread)
         finally:
-            repository.close()
+            service.draining = True
+            server.should_exit = True
+            thread.join()
 
 
 def _next(signals: queue.SimpleQueue[int]) -> int | None:
