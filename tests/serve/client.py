@@ -55,7 +55,7 @@ class Client:
         listed: list[dict[str, Any]] = []
         tail = b""
         for name, array in inputs.items():
-            entry = {"name": name, "shape": [*array.shape], "datatype": DATATYPES[array.dtype.name]}
+            entry: dict[str, Any] = {"name": name, "shape": [*array.shape], "datatype": DATATYPES[array.dtype.name]}
             if binary:
                 entry["parameters"] = {"binary_data_size": array.nbytes}
                 tail += array.tobytes()
