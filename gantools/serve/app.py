@@ -21,10 +21,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from gantools.core.errors import GantoolsError, InputMismatchError, UnknownNameError
+from gantools.core.errors import DataError, GantoolsError, InputMismatchError, UnknownNameError
 from gantools.core.registry import unknown_name
 from gantools.core.version import VERSION as SERVER_VERSION
 from gantools.media.grid import png_bytes
+from gantools.media.pictures import decode_picture, encode_picture
 from gantools.runtime.backends.base import Arrays
 from gantools.samplers.feedforward import check_seeds
 from gantools.serve.batcher import FullError, LateError, RetiredError
@@ -62,6 +63,7 @@ class Service:
             self._route("/", self._index),
             self._route("/metrics", self._metrics),
             self._route("/sample", self._sample),
+            self._route("/enhance", self._enhance, "POST"),
             self._route("/v2", self._server),
             self._route("/v2/health/live", self._live),
             self._route("/v2/health/ready", self._ready),
@@ -148,33 +150,54 @@ class Service:
 
     async def _sample(self, request: Request) -> Response:
         """One sample of a seed, as a file."""
-        query = dict(request.query_params)
-        names = [one.name for one in self._repository]
-        if len(names) > 1 and "model" not in query:
-            raise RefusedError(
-                400, f"there are several models, say which: model={names[0]}. There are {', '.join(names)}."
-            )
-        request.path_params["model"] = query.pop("model", names[0])
-        self._named(request)
+        query = self._queried(request)
         form = query.pop("format", None)
         if form not in (None, "json", "text", "png"):
             raise RefusedError(400, f"format is '{form[:40]}', expected json, text or png.")
         seed = _whole("seed", query.pop("seed", None))
         check_seeds([seed])
+        if form and (form == "png") != (self._named(request).manifest.modality == "image"):
+            raise RefusedError(400, f"'{request.state.model}' makes no {form}: leave the format out.")
         model, outputs = await self._made(request, lambda model: _chosen(model, seed, query))
         first = outputs[model.spec.outputs[0].name]
         headers = {"X-Gantools-Artifact": model.generator.artifact.digest}
         if model.manifest.modality == "text":
-            if form == "png":
-                raise RefusedError(400, f"'{model.name}' makes texts, not images.")
             (text,) = model.generator.tokenizer.decode(first)
             if form == "json":
                 return JSONResponse({"seed": seed, "text": text, "model": model.name}, headers=headers)
             return PlainTextResponse(text, headers=headers)
-        if form not in (None, "png"):
-            raise RefusedError(400, f"'{model.name}' makes images, not texts.")
         chunks = {**model.origin, "gantools.seeds": str(seed)}
         return Response(await asyncio.to_thread(png_bytes, first[0], chunks), headers=headers, media_type="image/png")
+
+    async def _enhance(self, request: Request) -> Response:
+        """A picture of a picture, both as files; transparency, profile and EXIF stay."""
+        query = self._queried(request)
+        if query:
+            raise unknown_name("parameter", next(iter(query)), ["model"])
+        channels = self._named(request).channels_of_pictures
+        body, most = await self._body(request), self._options.max_pixels
+        try:
+            picture = await asyncio.to_thread(decode_picture, body, channels, kinds=_PICTURES, max_pixels=most)
+        except DataError as err:
+            raise RefusedError(400, err.message) from err
+        height, width = picture.pixels.shape[:2]
+        model, outputs = await self._made(request, lambda model: model.of_picture(picture.pixels))
+        larger = model.manifest.image.scale or 1
+        made = outputs[model.spec.outputs[0].name][0, : larger * height, : larger * width]
+        headers = {"X-Gantools-Artifact": model.generator.artifact.digest}
+        content = await asyncio.to_thread(encode_picture, ".png", made, picture)
+        return Response(content, headers=headers, media_type="image/png")
+
+    def _queried(self, request: Request) -> dict[str, str]:
+        """What stands behind the path, without the model, which has to be there where there are several."""
+        query = dict(request.query_params)
+        names = [one.name for one in self._repository]
+        if len(names) > 1 and "model" not in query:
+            message = f"there are several models, say which: model={names[0]}. There are {', '.join(names)}."
+            raise RefusedError(400, message)
+        request.path_params["model"] = query.pop("model", names[0])
+        self._named(request)
+        return query
 
     def _named(self, request: Request) -> Model:
         """The model of a path, whose name then also stands beside what is counted."""
@@ -228,15 +251,18 @@ class Service:
         return self._repository.get(name).waiting
 
 
+_PICTURES = ("PNG", "JPEG", "WEBP")
 _BYTES = "application/octet-stream"
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src blob:; connect-src 'self'"
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src blob: data:; connect-src 'self'"
+)
 
 
 def _chosen(model: Model, seed: int, query: Mapping[str, str]) -> Draw:
     """A seed and what a person chose beside it."""
     manifest = model.manifest
     if manifest.sampler.image is not None:
-        raise RefusedError(400, f"'{model.name}' makes images of images: POST them to /v2/models/{model.name}/infer.")
+        raise RefusedError(400, f"'{model.name}' makes images of images: POST one to /enhance?model={model.name}.")
     settings, others = {}, {}
     for name, value in query.items():
         if name in manifest.sampler.settings:

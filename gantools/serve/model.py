@@ -12,13 +12,14 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from gantools.core.errors import InputMismatchError
+from gantools.core.errors import ArtifactError, InputMismatchError
 from gantools.core.spec import TensorSpec
 from gantools.core.tokens import FREE
 from gantools.runtime.backends.base import Arrays
 from gantools.runtime.checks import input_problems, raise_input_problems
-from gantools.samplers import open_artifact
+from gantools.samplers import Generator, open_artifact
 from gantools.samplers.feedforward import check_seeds, inputs_of
+from gantools.samplers.image_to_image import ImageToImage
 from gantools.samplers.sequence import PREFIX
 from gantools.serve.batcher import Batcher, Job
 from gantools.serve.options import Options
@@ -84,6 +85,7 @@ class Model:
         if self.manifest.modality == "text":
             _ = self.generator.tokenizer  # opened now: the folder may be another when it is needed
         self._sampler = self.manifest.sampler
+        self._pictures = _pictures(self.generator)
         self._filled = {*self._sampler.noise, *self._sampler.settings, *self._sampler.constants}
         self._dtypes = {tensor.name: np.dtype(tensor.dtype) for tensor in self.spec.inputs}
         self._max_pixels = options.max_pixels
@@ -115,6 +117,11 @@ class Model:
             "gantools.backend": f"{session.backend} {session.graph.precision}",
         }
 
+    @property
+    def channels_of_pictures(self) -> int:
+        """1 for grey, 3 for RGB. Raises InputMismatchError: it makes no pictures of pictures."""
+        return self._net.channels
+
     def metadata(self) -> dict[str, Any]:
         """What the protocol tells of a model; inputs that a seed says, or that have a default, are optional."""
         inputs = [{**_described(one), "parameters": self._told(one)} for one in self.spec.inputs]
@@ -133,6 +140,7 @@ class Model:
                 **self.origin,
                 "modality": self.manifest.modality,
                 "max_batch": self.largest,
+                "pictures": self._pictures is not None,
                 "classes": list(self.manifest.output.classes),
             },
         }
@@ -186,10 +194,32 @@ class Model:
         self._check_values(given)
         return Draw(count, seeds, given)
 
+    def of_picture(self, pixels: npt.NDArray[np.uint8]) -> Draw:
+        """A picture of any size, padded as ``gantools enhance`` does it.
+
+        Args:
+            pixels: (height, width, channels) uint8.
+
+        Raises:
+            InputMismatchError: It is larger than the graph takes, or no picture is taken.
+        """
+        net, (height, width) = self._net, pixels.shape[:2]
+        if err := net.too_large(height, width):
+            raise InputMismatchError(err.message)
+        rows, columns = net.padded(height, width)
+        padded = np.pad(pixels, ((0, rows - height), (0, columns - width), (0, 0)), mode="edge")
+        return self.draw({SEED: np.zeros(1, np.uint64), net.image.name: padded[None]})
+
     def close(self) -> None:
         """Finish what waits, and free the graph."""
         self._batcher.retire()
         self.generator.close()
+
+    @property
+    def _net(self) -> ImageToImage:
+        if self._pictures is None:
+            raise InputMismatchError(f"'{self.name}' makes no pictures of pictures, one by one.")
+        return self._pictures
 
     def _told(self, one: TensorSpec) -> dict[str, Any]:
         told: dict[str, Any] = {"optional": one.name in self._filled}
@@ -256,6 +286,17 @@ class Model:
             {name: array[end - draw.count : end] for name, array in outputs.items()}
             for draw, end in zip(draws, ends, strict=True)
         ]
+
+
+def _pictures(generator: Generator) -> ImageToImage | None:
+    """What knows the sizes of pictures, of networks that take them one by one."""
+    if generator.artifact.manifest.sampler.image is None:
+        return None
+    try:
+        net = ImageToImage(generator)
+    except ArtifactError:  # it takes them as tensors alone
+        return None
+    return None if net.recurrent else net
 
 
 def _described(one: TensorSpec) -> dict[str, Any]:

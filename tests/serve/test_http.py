@@ -14,6 +14,8 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 import gantools
+from gantools.enhance import Options as EnhanceOptions
+from gantools.enhance import enhance
 from gantools.serve.options import Options
 from gantools.serve.run import hosted
 from tests.serve.client import LENGTH, Answer, Client, arrays_of
@@ -169,20 +171,56 @@ def test_a_sample_is_a_text(client: Client, served: dict[str, Path]) -> None:
         ("model=images&seed=18446744073709551616", 400, ["18446744073709551616"]),
         ("model=images&seed=7&sed=8", 400, ["'sed'", "seed"]),
         ("model=images&seed=7&label=boot", 400, ["no classes"]),
-        ("model=images&seed=7&format=json", 400, ["images, not texts"]),
+        ("model=images&seed=7&format=json", 400, ["no json"]),
         ("model=images&seed=7&format=bmp", 400, ["'bmp'"]),
-        ("model=texts&seed=7&format=png", 400, ["texts, not images"]),
+        ("model=texts&seed=7&format=png", 400, ["no png"]),
         ("model=texts&seed=7&steps=x", 400, ["steps", "'x'"]),
         ("model=texts&seed=7&steps=99", 400, ["99"]),
         ("model=classes&seed=7&truncation=x", 400, ["truncation", "'x'"]),
         ("model=classes&seed=7&truncation=nan", 400, ["nan"]),
         ("model=classes&seed=7&label=shoe", 400, ["'shoe'", "boot"]),
-        ("model=enlarger&seed=7", 400, ["images of images", "/v2/models/enlarger/infer"]),
+        ("model=enlarger&seed=7", 400, ["images of images", "/enhance?model=enlarger"]),
         ("model=../../etc/passwd&seed=7", 404, ["'../../etc/passwd'"]),
     ],
 )
 def test_a_sample_that_cannot_be_is_a_sentence(client: Client, query: str, status: int, words: list[str]) -> None:
     refused(client.ask(f"/sample?{query}"), status, *words)
+
+
+def encoded(pixels: Any, kind: str = "PNG") -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, kind)
+    return content.getvalue()
+
+
+def test_a_picture_becomes_the_picture_that_enhance_makes(
+    client: Client, served: dict[str, Path], tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (21, 30, 4), dtype=np.uint8)
+    (tmp_path / "in.png").write_bytes(encoded(pixels))
+    answer = client.ask("/enhance?model=enlarger", (tmp_path / "in.png").read_bytes())
+    assert answer.headers["content-type"] == "image/png"
+    enhance(served["enlarger"], tmp_path / "in.png", tmp_path / "out.png", EnhanceOptions(batch=1, tile=0), threads=1)
+    with Image.open(io.BytesIO(answer.body)) as made, Image.open(tmp_path / "out.png") as wanted:
+        assert (made.size, made.mode) == ((60, 42), "RGBA")
+        np.testing.assert_array_equal(np.asarray(made), np.asarray(wanted))
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "words"),
+    [
+        ("model=enlarger", b"", ["cannot be read as a picture"]),
+        ("model=enlarger", encoded(np.zeros((20, 20), np.uint8))[:50], ["cannot be read as a picture"]),
+        ("model=enlarger", encoded(np.zeros((20, 20), np.uint8), "BMP"), ["cannot be read as a picture"]),
+        ("model=enlarger", encoded(np.zeros((5000, 5000), np.uint8)), ["5000x5000", "10000"]),
+        ("model=enlarger", encoded(np.zeros((9, 257), np.uint8)), ["width of at most 256"]),
+        ("model=enlarger&scale=2", b"", ["'scale'"]),
+        ("model=images", b"", ["no pictures of pictures"]),
+        ("", b"", ["several models"]),
+    ],
+)
+def test_a_picture_that_cannot_be_is_a_sentence(client: Client, query: str, body: bytes, words: list[str]) -> None:
+    refused(client.ask(f"/enhance?{query}", body), 400, *words)
 
 
 def test_the_page_holds_itself(client: Client) -> None:
