@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import signal
 import socket
@@ -164,9 +165,16 @@ def _listening(options: Options) -> Iterator[tuple[socket.socket, str]]:
     """A socket that listens, and the URL that leads to it."""
     host = options.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With its protocol said: asyncio sends at once (TCP_NODELAY) only where it knows that this is TCP. Else a body
+    # waits behind its headers for 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listener = socket.create_server((host, options.port), family=family, backlog=2048)
+        if os.name != "nt":  # where the word means something else
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, options.port))
+        listener.listen(2048)
     except OSError as err:
+        listener.close()
         raise BackendError(
             f"cannot listen on {options.host}:{options.port}: {err.strerror or err}.",
             hint="give another --port; 0 is any that is free",
