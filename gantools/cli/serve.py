@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gantools.cli.options import Backend, Device, Json, Threads
 from gantools.cli.output import emit_json, say, watching
+
+if TYPE_CHECKING:
+    from gantools.serve.run import Hosted
 
 
 def command(
@@ -18,6 +21,9 @@ def command(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of it; 0: any that is free.")] = 8000,
+    grpc_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="For gRPC, at the same address; none: HTTP alone.")
+    ] = None,
     token: Annotated[
         str | None, typer.Option(envvar="GANTOOLS_TOKEN", help="What callers send as 'Authorization: Bearer TOKEN'.")
     ] = None,
@@ -36,7 +42,7 @@ def command(
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Serve artifacts over HTTP: the Open Inference Protocol, GET /sample?seed=7, a page, and /metrics.
+    """Serve artifacts: the Open Inference Protocol over HTTP and gRPC, GET /sample?seed=7, a page, and /metrics.
 
     A seed gives the sample that 'gantools sample' gives. SIGTERM and Ctrl-C finish what was begun; SIGHUP opens
     artifacts again that have changed on disk.
@@ -44,13 +50,26 @@ def command(
     from gantools.serve import Options, named_sources, serve
 
     sources = named_sources(artifacts)
-    options = Options(host, port, token, max_delay_ms, queue, timeout_s, max_batch, int(max_body_mb * 1e6), max_pixels)
+    options = Options(
+        host=host,
+        port=port,
+        grpc_port=grpc_port,
+        token=token,
+        max_delay_ms=max_delay_ms,
+        queue=queue,
+        timeout_s=timeout_s,
+        max_batch=max_batch,
+        max_body_bytes=int(max_body_mb * 1e6),
+        max_pixels=max_pixels,
+    )
 
-    def ready(url: str) -> None:
+    def ready(server: Hosted) -> None:
         if json:
-            emit_json({"url": url, "models": {name: str(path) for name, path in sources.items()}})
+            models = {name: str(path) for name, path in sources.items()}
+            emit_json({"url": server.url, "grpc": server.grpc, "models": models})
         else:
-            say(f"{url}: {', '.join(sources)}; Ctrl-C ends")
+            also = f" and gRPC at {server.grpc}" if server.grpc else ""
+            say(f"{server.url}{also}: {', '.join(sources)}; Ctrl-C ends")
 
     with watching() as watch:
         serve(sources, options, backend=backend, device=device, threads=threads, on_event=watch, on_ready=ready)

@@ -1,4 +1,4 @@
-"""What a server answers: the Open Inference Protocol, samples by seed, a page for people, and its figures.
+"""What a server answers over HTTP: the Open Inference Protocol, samples by seed, a page for people, and its figures.
 
 Nothing in a request becomes a path: names are looked up among the models, everything else is numbers and texts.
 """
@@ -6,11 +6,8 @@ Nothing in a request becomes a path: names are looked up among the models, every
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from importlib.resources import files
-from math import ceil
 from time import monotonic
 from typing import final
 from urllib.parse import urlsplit
@@ -21,20 +18,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from gantools.core.errors import DataError, GantoolsError, InputMismatchError, UnknownNameError
+from gantools.core.errors import DataError, GantoolsError
 from gantools.core.registry import unknown_name
 from gantools.core.version import VERSION as SERVER_VERSION
 from gantools.media.grid import png_bytes
 from gantools.media.pictures import decode_picture, encode_picture
 from gantools.runtime.backends.base import Arrays
 from gantools.samplers.feedforward import check_seeds
-from gantools.serve.batcher import FullError, LateError, RetiredError
-from gantools.serve.counters import Counters
 from gantools.serve.model import VERSION, Draw, Model
-from gantools.serve.options import Options, is_loopback
+from gantools.serve.options import is_loopback
 from gantools.serve.protocol import HEADER_LENGTH, read_request, write_response
 from gantools.serve.refused import RefusedError
-from gantools.serve.repository import Repository
+from gantools.serve.service import Service, refusal_of
 
 Handler = Callable[[Request], Awaitable[Response]]
 _OPEN = ("/", "/v2/health/live", "/v2/health/ready")
@@ -42,19 +37,12 @@ _CLIENT_GONE = 499
 
 
 @final
-class Service:
-    """The answers, by path.
+class HttpApp:
+    """The answers, by path."""
 
-    Attributes:
-        draining: Whether the server takes no new callers and finishes what it has.
-    """
-
-    def __init__(self, repository: Repository, options: Options, counters: Counters) -> None:
-        self.draining = False
-        self._repository, self._options, self._counters = repository, options, counters
+    def __init__(self, service: Service) -> None:
+        self._service, self._options = service, service.options
         self._page = files("gantools.serve").joinpath("page.html").read_text(encoding="utf-8")
-        for model in repository:
-            counters.watch(model.name, partial(self._waiting, model.name))
 
     def app(self) -> Starlette:
         """All of it as an ASGI application."""
@@ -85,25 +73,19 @@ class Service:
             try:
                 self._admit(request)
                 response = await handler(request)
-            except RefusedError as err:
-                response = JSONResponse({"error": err.message}, err.status, err.headers)
-            except (InputMismatchError, UnknownNameError) as err:
-                hint = f" {err.hint}" if err.hint else ""
-                response = JSONResponse({"error": f"{err.message}{hint}"}, 400)
-            except GantoolsError as err:
-                response = JSONResponse({"error": err.message}, 500)
-            self._counters.answered(request.state.model, response.status_code, monotonic() - began)
+            except (RefusedError, GantoolsError) as err:
+                refused = refusal_of(err)
+                response = JSONResponse({"error": refused.message}, refused.status, refused.headers)
+            self._service.counters.answered(request.state.model, response.status_code, monotonic() - began)
             return response
 
         return Route(path, answered, methods=[method])
 
     def _admit(self, request: Request) -> None:
         """Who may ask. Without a token, pages of other sites that renamed themselves to this machine may not."""
+        if request.url.path not in _OPEN:
+            self._service.admit(request.headers.get("authorization", ""))
         if self._options.token:
-            sent = request.headers.get("authorization", "").encode()
-            wanted = f"Bearer {self._options.token}".encode()
-            if request.url.path not in _OPEN and not hmac.compare_digest(sent, wanted):
-                raise RefusedError(401, "the token is missing or wrong.", {"WWW-Authenticate": "Bearer"})
             return
         host = request.headers.get("host", "")
         try:
@@ -117,7 +99,7 @@ class Service:
         return HTMLResponse(self._page, headers={"Content-Security-Policy": _POLICY})
 
     async def _metrics(self, _request: Request) -> Response:
-        return PlainTextResponse(self._counters.text(), media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(self._service.counters.text(), media_type="text/plain; version=0.0.4")
 
     async def _server(self, _request: Request) -> Response:
         return JSONResponse({"name": "gantools", "version": SERVER_VERSION, "extensions": ["binary_tensor_data"]})
@@ -126,17 +108,19 @@ class Service:
         return Response()
 
     async def _ready(self, _request: Request) -> Response:
-        return Response(status_code=503 if self.draining else 200)
+        return Response(status_code=503 if self._service.draining else 200)
 
     async def _listed(self, _request: Request) -> Response:
-        return JSONResponse([{"name": one.name, "version": VERSION, "state": "READY"} for one in self._repository])
+        return JSONResponse(
+            [{"name": one.name, "version": VERSION, "state": "READY"} for one in self._service.repository]
+        )
 
     async def _metadata(self, request: Request) -> Response:
         return JSONResponse(self._named(request).metadata())
 
     async def _model_ready(self, request: Request) -> Response:
         self._named(request)
-        return Response(status_code=503 if self.draining else 200)
+        return Response(status_code=503 if self._service.draining else 200)
 
     async def _infer(self, request: Request) -> Response:
         self._named(request)  # before its body is read
@@ -191,7 +175,7 @@ class Service:
     def _queried(self, request: Request) -> dict[str, str]:
         """What stands behind the path, without the model, which has to be there where there are several."""
         query = dict(request.query_params)
-        names = [one.name for one in self._repository]
+        names = [one.name for one in self._service.repository]
         if len(names) > 1 and "model" not in query:
             message = f"there are several models, say which: model={names[0]}. There are {', '.join(names)}."
             raise RefusedError(400, message)
@@ -201,10 +185,8 @@ class Service:
 
     def _named(self, request: Request) -> Model:
         """The model of a path, whose name then also stands beside what is counted."""
-        found = self._repository.get(request.path_params["model"])
+        found = self._service.named(request.path_params["model"], request.path_params.get("version", VERSION))
         request.state.model = found.name
-        if request.path_params.get("version", VERSION) != VERSION:
-            raise RefusedError(404, f"'{found.name}' has the version {VERSION} alone.")
         return found
 
     async def _body(self, request: Request) -> bytes:
@@ -229,26 +211,7 @@ class Service:
         return bytes(body)
 
     async def _made(self, request: Request, draw: Callable[[Model], Draw]) -> tuple[Model, Arrays]:
-        """What the model makes of a request, in turn and in time."""
-        deadline: float = request.state.deadline
-        while True:
-            model = self._named(request)
-            try:
-                future = model.submit(draw(model), deadline)
-                break
-            except RetiredError:  # exchanged in this very moment; the next look finds the new one
-                await asyncio.sleep(0)
-            except FullError:
-                wait = str(max(1, ceil(self._options.max_delay_ms / 1e3)))
-                message = f"{self._options.queue} requests wait for '{model.name}' already."
-                raise RefusedError(429, message, {"Retry-After": wait}) from None
-        try:
-            return model, await asyncio.wait_for(asyncio.wrap_future(future), deadline - monotonic())
-        except (TimeoutError, LateError):
-            raise RefusedError(504, f"'{model.name}' did not come to it in time.") from None
-
-    def _waiting(self, name: str) -> int:
-        return self._repository.get(name).waiting
+        return await self._service.made(request.state.model, request.state.deadline, draw)
 
 
 _PICTURES = ("PNG", "JPEG", "WEBP")

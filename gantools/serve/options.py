@@ -20,6 +20,7 @@ class Options:
     Attributes:
         host: Address to listen on.
         port: Of it; 0: any that is free.
+        grpc_port: Of the same address, for gRPC; 0: any that is free; none: HTTP alone.
         token: What callers have to send as ``Authorization: Bearer``; none: nothing, on loopback alone.
         max_delay_ms: How long the first request of a run waits for others to join it. At 0 those ride together that
             came while the run before was computed.
@@ -35,6 +36,7 @@ class Options:
 
     host: str = "127.0.0.1"
     port: int = 8000
+    grpc_port: int | None = None
     token: str | None = None
     max_delay_ms: float = 0.0
     queue: int = 256

@@ -1,5 +1,7 @@
 """The Open Inference Protocol (KServe v2) on the wire: bytes to tensors and back. Knows no model and no HTTP library.
 
+``rpc.py`` has the same in the words of gRPC.
+
 Tensors are numbers in JSON or, by the extension for binary data, bytes behind it: the header
 ``Inference-Header-Content-Length`` then says where the JSON ends.
 Sources: the protocol's specification ("Open Inference Protocol", KServe), Triton's ``extension_binary_data.md``.
@@ -83,11 +85,11 @@ def read_request(body: bytes, header_length: str | None) -> InferRequest:
             _bad(f"input '{name}' is given twice.")
         size = _parameters(one, f"input '{name}'").get("binary_data_size")
         if size is None:
-            inputs[name] = _from_json(name, one.get("data"), shape, datatype)
+            inputs[name] = tensor_of_numbers(name, one.get("data"), shape, datatype)
             continue
         if type(size) is not int or size < 0 or "data" in one:
             _bad(f"input '{name}' has binary_data_size {size!r:.40}, expected a number of bytes, and no 'data'.")
-        inputs[name] = _from_bytes(name, body[place : place + size], size, shape, datatype)
+        inputs[name] = tensor_of_bytes(name, body[place : place + size], shape, datatype, size)
         place += size
     if place != len(body):
         _bad(f"{len(body) - place} bytes behind the JSON belong to no input.")
@@ -101,7 +103,7 @@ def read_request(body: bytes, header_length: str | None) -> InferRequest:
     request_id = document.get("id")
     if request_id is not None and not isinstance(request_id, str):
         _bad(f"id is {request_id!r:.40}, expected a text.")
-    return InferRequest(request_id, inputs, outputs, binary, _timeout_s(parameters))
+    return InferRequest(request_id, inputs, outputs, binary, timeout_of(parameters))
 
 
 def write_response(
@@ -172,10 +174,15 @@ def _parameters(of: Mapping[str, Any], what: str) -> dict[str, Any]:
     found = of.get("parameters", {})
     if not isinstance(found, dict):
         _bad(f"the parameters of {what} are no object.")
+    refuse_parameters(found, what)
+    return found
+
+
+def refuse_parameters(found: Mapping[str, Any], what: str) -> None:
+    """Refuse those that would change what comes out, and that this server does not have."""
     for name in _NOT_HERE:
         if found.get(name):
             _bad(f"{what} has the parameter '{name}', which this server does not have.")
-    return found
 
 
 def _name(one: Mapping[str, Any]) -> str:
@@ -186,29 +193,41 @@ def _name(one: Mapping[str, Any]) -> str:
 
 
 def _described(one: Mapping[str, Any]) -> tuple[str, tuple[int, ...], str]:
-    name, shape, datatype = _name(one), one.get("shape"), one.get("datatype")
+    name = _name(one)
+    shape, datatype = checked_shape(name, one.get("shape"), one.get("datatype"))
+    return name, shape, datatype
+
+
+def checked_shape(name: str, shape: Any, datatype: Any) -> tuple[tuple[int, ...], str]:
+    """A list of sizes and a datatype that is known, or a refusal."""
     if not isinstance(shape, list) or len(shape) > _MOST_AXES or not all(type(n) is int and n >= 0 for n in shape):
         _bad(f"input '{name}' has shape {str(shape)[:60]}, expected a list of at most {_MOST_AXES} sizes.")
     if not isinstance(datatype, str) or datatype not in _DTYPES:
         _bad(f"input '{name}' has datatype {datatype!r:.40}, known are {', '.join(_DTYPES)}.")
-    return name, tuple(shape), datatype
+    return tuple(shape), datatype
 
 
-def _from_bytes(name: str, raw: bytes, size: int, shape: tuple[int, ...], datatype: str) -> npt.NDArray[Any]:
+def tensor_of_bytes(
+    name: str, raw: bytes, shape: tuple[int, ...], datatype: str, size: int | None = None
+) -> npt.NDArray[Any]:
+    """Little-endian bytes as an array of ``shape``; ``size`` is what the sender says how many there are."""
     dtype = _DTYPES[datatype]
-    if len(raw) != size or size != prod(shape) * dtype.itemsize:
+    expected = prod(shape) * dtype.itemsize
+    size = len(raw) if size is None else size
+    if len(raw) != size or size != expected:
         _bad(
-            f"input '{name}' of shape {list(shape)} and datatype {datatype} has {prod(shape) * dtype.itemsize} bytes; "
-            f"its binary_data_size is {size}, and {len(raw)} came."
+            f"input '{name}' of shape {list(shape)} and datatype {datatype} has {expected} bytes; "
+            f"{size} were said, and {len(raw)} came."
         )
     if datatype == "BOOL":
-        dtype = np.dtype(np.bool_)
+        return (np.frombuffer(raw, np.uint8) != 0).reshape(shape)
     # Copied, because bytes behind a text lie where they lie, and runtimes expect numbers at multiples of their size.
     array: npt.NDArray[Any] = np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="), copy=True)
     return array.reshape(shape)
 
 
-def _from_json(name: str, data: Any, shape: tuple[int, ...], datatype: str) -> npt.NDArray[Any]:
+def tensor_of_numbers(name: str, data: Any, shape: tuple[int, ...], datatype: str) -> npt.NDArray[Any]:
+    """A list of numbers, or of lists of them, as an array of ``shape``. No number is rounded to fit into integers."""
     if not isinstance(data, list):
         _bad(f"input '{name}' has neither 'data' nor binary_data_size.")
     flat: Sequence[Any] = data
@@ -229,8 +248,8 @@ def _from_json(name: str, data: Any, shape: tuple[int, ...], datatype: str) -> n
         _bad(f"input '{name}' has a number that is none of {datatype}.")
 
 
-def _timeout_s(parameters: Mapping[str, Any]) -> float | None:
-    """Microseconds, as Triton and its clients have it; 0 is none."""
+def timeout_of(parameters: Mapping[str, Any]) -> float | None:
+    """Seconds, of the microseconds that Triton and its clients have; 0 is none."""
     timeout = parameters.get("timeout")
     if timeout is None or timeout == 0:
         return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import queue
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -38,7 +39,7 @@ def serve(
     device: str | None = None,
     threads: int | None = None,
     on_event: OnEvent = ignore,
-    on_ready: Callable[[str], None] = lambda _url: None,
+    on_ready: Callable[[Hosted], None] = lambda _server: None,
 ) -> None:
     """Serve artifacts until SIGTERM or SIGINT; then every request that was taken is still answered. Main thread only.
 
@@ -52,15 +53,15 @@ def serve(
         device: ``cpu``, ``cuda`` or ``cuda:N``, other than the artifacts' own.
         threads: CPU threads for one run.
         on_event: Told of reloading and of the end.
-        on_ready: Called with the URL once requests are taken.
+        on_ready: Called with the server once requests are taken.
 
     Raises:
         ArtifactError: An artifact is missing or damaged.
         BackendError: A runtime refused, or the address cannot be listened on.
-        MissingDependencyError: The extra ``serve`` or a runtime is not installed.
+        MissingDependencyError: The extra ``serve``, for gRPC ``serve-grpc``, or a runtime is not installed.
     """
     with _signals() as signals, hosted(sources, options, backend, device, threads) as server:
-        on_ready(server.url)
+        on_ready(server)
         while server.runs and (number := _next(signals)) not in _STOP:
             if number is not None:
                 server.repository.reload(on_event)
@@ -74,18 +75,20 @@ class Hosted:
 
     Attributes:
         url: Where it is.
+        grpc: Host and port where it speaks gRPC.
         repository: Its models.
-        thread: That answers.
+        end: Done when it no longer answers.
     """
 
     url: str
+    grpc: str | None
     repository: Repository
-    thread: threading.Thread
+    end: Future[None]
 
     @property
     def runs(self) -> bool:
         """Whether it still answers."""
-        return self.thread.is_alive()
+        return not self.end.done()
 
 
 @contextlib.contextmanager
@@ -105,35 +108,52 @@ def hosted(
         require(library, extra="serve", why="to serve artifacts")
     from uvicorn import Config, Server
 
-    from gantools.serve.app import Service
+    from gantools.serve.app import HttpApp
     from gantools.serve.counters import Counters
     from gantools.serve.model import Model
     from gantools.serve.repository import Repository
+    from gantools.serve.rpc import RpcServer
+    from gantools.serve.service import Service
 
     counters = Counters()
     opened = partial(Model, options=options, backend=backend, device=device, threads=threads, on_run=counters.ran)
-    with _listening(options) as (listener, url), contextlib.closing(Repository(sources, opened)) as repository:
+    with (
+        _listening(options) as (listener, url),
+        contextlib.closing(Repository(sources, opened)) as repository,
+        ThreadPoolExecutor(1, "server") as pool,
+    ):
         service = Service(repository, options, counters)
-        server = Server(
-            Config(
-                service.app(),
-                lifespan="off",
-                ws="none",
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=ceil(options.timeout_s + _LAST_BYTES_S),
-            )
+        config = Config(
+            HttpApp(service).app(),
+            lifespan="off",
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=ceil(options.timeout_s + _LAST_BYTES_S),
         )
-        thread = threading.Thread(target=server.run, args=([listener],), name="http")
-        thread.start()
+        server = Server(config)
+        rpc = RpcServer(service) if options.grpc_port is not None else None
+        began: Future[str | None] = Future()
+
+        async def answer() -> None:
+            try:
+                began.set_result(await rpc.start(options.host, options.grpc_port or 0) if rpc else None)
+            except BaseException as err:
+                began.set_exception(err)
+                return
+            await server.serve([listener])
+            if rpc:
+                await rpc.stop(options.timeout_s + _LAST_BYTES_S)
+
+        end = pool.submit(lambda: asyncio.run(answer()))
         try:
-            yield Hosted(url, repository, thread)
+            yield Hosted(url, began.result(), repository, end)
         finally:
             service.draining = True
             server.should_exit = True
-            thread.join()
+            end.result()
 
 
 def _next(signals: queue.SimpleQueue[int]) -> int | None:
