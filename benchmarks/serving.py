@@ -29,6 +29,7 @@ import time
 import urllib.request
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,7 +52,7 @@ def session_alone(art: Path, threads: int | None, seconds: float) -> dict[str, A
     """The same work without a server."""
     with open_artifact(art, threads=threads) as generator:
         largest = generator.session.spec.largest_batch
-        rates = {n: n * runs_per_second([lambda n=n: generator.sample(range(n))], seconds) for n in (1, largest)}
+        rates = {n: n * runs_per_second([partial(generator.sample, range(n))], seconds) for n in (1, largest)}
         times = []
         for seed in range(1000):
             began = time.perf_counter()

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from time import monotonic
-from typing import final
+from typing import TypeVar, final
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -31,6 +31,7 @@ from gantools.serve.protocol import HEADER_LENGTH, read_request, write_response
 from gantools.serve.refused import RefusedError
 from gantools.serve.service import Service, refusal_of
 
+T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 _OPEN = ("/", "/v2/health/live", "/v2/health/ready")
 _CLIENT_GONE = 499
@@ -42,6 +43,7 @@ class HttpApp:
 
     def __init__(self, service: Service) -> None:
         self._service, self._options = service, service.options
+        self._held = 0  # bytes of all bodies that are kept
         self._page = files("gantools.serve").joinpath("page.html").read_text(encoding="utf-8")
 
     def app(self) -> Starlette:
@@ -70,12 +72,15 @@ class HttpApp:
             began = monotonic()
             request.state.deadline = began + self._options.timeout_s
             request.state.model = ""
+            request.state.held = 0
             try:
                 self._admit(request)
                 response = await handler(request)
             except (RefusedError, GantoolsError) as err:
                 refused = refusal_of(err)
                 response = JSONResponse({"error": refused.message}, refused.status, refused.headers)
+            finally:
+                self._held -= request.state.held
             self._service.counters.answered(request.state.model, response.status_code, monotonic() - began)
             return response
 
@@ -124,13 +129,15 @@ class HttpApp:
 
     async def _infer(self, request: Request) -> Response:
         self._named(request)  # before its body is read
-        asked = read_request(await self._body(request), request.headers.get(HEADER_LENGTH))
+        body, length = await self._body(request), request.headers.get(HEADER_LENGTH)
+        asked = await _aside(len(body), lambda: read_request(body, length))
         if asked.timeout_s is not None:
             request.state.deadline = min(request.state.deadline, monotonic() + asked.timeout_s)
         model, outputs = await self._made(request, lambda model: model.draw(asked.inputs))
-        body, length = write_response(model.name, VERSION, asked, outputs, model.origin)
-        headers = {} if length is None else {HEADER_LENGTH: str(length)}
-        return Response(body, headers=headers, media_type="application/json" if length is None else _BYTES)
+        size = sum(array.nbytes for array in outputs.values())
+        answer, head = await _aside(size, lambda: write_response(model.name, VERSION, asked, outputs, model.origin))
+        headers = {} if head is None else {HEADER_LENGTH: str(head)}
+        return Response(answer, headers=headers, media_type="application/json" if head is None else _BYTES)
 
     async def _sample(self, request: Request) -> Response:
         """One sample of a seed, as a file."""
@@ -195,8 +202,15 @@ class HttpApp:
         coding = request.headers.get("content-encoding", "identity").lower()
         if coding != "identity":
             raise RefusedError(415, f"the content encoding is '{coding[:40]}', and this server unpacks nothing.")
-        if int(request.headers.get("content-length") or 0) > limit:
+        said = int(request.headers.get("content-length") or limit)
+        if said > limit:
             raise too_large
+        if self._held + said > _BODIES * limit:
+            raise RefusedError(
+                429, "too many bodies are being read already.", {"Retry-After": "1", "Connection": "close"}
+            )
+        self._held += said
+        request.state.held = said
         body = bytearray()
         try:
             async with asyncio.timeout(request.state.deadline - monotonic()):
@@ -214,11 +228,18 @@ class HttpApp:
         return await self._service.made(request.state.model, request.state.deadline, draw)
 
 
+_BODIES = 16  # of the largest size, in memory at once
+_LARGE_BYTES = 2**18
 _PICTURES = ("PNG", "JPEG", "WEBP")
 _BYTES = "application/octet-stream"
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src blob: data:; connect-src 'self'"
 )
+
+
+async def _aside(size: int, work: Callable[[], T]) -> T:
+    """Work on so many bytes: much of it on another thread, so that other callers need not wait for it."""
+    return await asyncio.to_thread(work) if size > _LARGE_BYTES else work()
 
 
 def _chosen(model: Model, seed: int, query: Mapping[str, str]) -> Draw:

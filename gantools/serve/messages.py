@@ -12,7 +12,7 @@ from typing import Any
 from gantools.core.optional import require
 
 PACKAGE = "inference"
-_SCHEMA = {
+_SCHEMA: dict[str, tuple[str, ...]] = {
     "ServerLiveRequest": (),
     "ServerLiveResponse": ("bool live 1",),
     "ServerReadyRequest": (),

@@ -105,8 +105,9 @@ class RpcServer:
                 self._service.counters.answered(model, refused.status, monotonic() - began)
                 code = getattr(self._grpc.StatusCode, _CODES.get(refused.status, "INTERNAL"))
                 await context.abort(code, refused.message)
-            self._service.counters.answered(model, 200, monotonic() - began)
-            return response
+            else:
+                self._service.counters.answered(model, 200, monotonic() - began)
+                return response
 
         return self._grpc.unary_unary_rpc_method_handler(
             answered,

@@ -118,7 +118,7 @@ def hosted(
     counters = Counters()
     opened = partial(Model, options=options, backend=backend, device=device, threads=threads, on_run=counters.ran)
     with (
-        _listening(options) as (listener, url),
+        listening(options) as (listener, url),
         contextlib.closing(Repository(sources, opened)) as repository,
         ThreadPoolExecutor(1, "server") as pool,
     ):
@@ -181,8 +181,12 @@ def _signals() -> Iterator[queue.SimpleQueue[int]]:
 
 
 @contextlib.contextmanager
-def _listening(options: Options) -> Iterator[tuple[socket.socket, str]]:
-    """A socket that listens, and the URL that leads to it."""
+def listening(options: Options) -> Iterator[tuple[socket.socket, str]]:
+    """A socket that listens, and the URL that leads to it.
+
+    Raises:
+        BackendError: The address is taken, or not of this machine.
+    """
     host = options.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With its protocol said: asyncio sends at once (TCP_NODELAY) only where it knows that this is TCP. Else a body

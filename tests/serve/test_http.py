@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import socket
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,25 @@ def test_images_of_images_take_any_size(client: Client, served: dict[str, Path])
     made = arrays_of(client.infer("enlarger", {"frame": frame}, binary=True))["image"]
     assert made.shape == (2, 64, 40, 3)
     np.testing.assert_array_equal(made, samples(served["enlarger"], [0, 0], inputs={"frame": frame}))
+
+
+def test_large_tensors_are_numbers_or_bytes_too(client: Client) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (6, 90, 96, 3), dtype=np.uint8)
+    body = json.dumps(
+        {"inputs": [{"name": "frame", "shape": [1, 90, 96, 3], "datatype": "UINT8", "data": frame[0].tolist()}]}
+    ).encode()
+    (one,) = arrays_of(client.ask("/v2/models/enlarger/infer", body)).values()
+    (all_of_them,) = arrays_of(client.infer("enlarger", {"frame": frame}, binary=True)).values()
+    np.testing.assert_array_equal(one[0], all_of_them[0])
+    answer = client.ask("/v2/models/enlarger/infer", *_with_json_output(frame))
+    np.testing.assert_array_equal(arrays_of(answer)["image"], all_of_them)
+
+
+def _with_json_output(frame: Any) -> tuple[bytes, dict[str, str]]:
+    size = {"binary_data_size": frame.nbytes}
+    tensor = {"name": "frame", "shape": [*frame.shape], "datatype": "UINT8", "parameters": size}
+    head = json.dumps({"inputs": [tensor]}).encode()
+    return head + frame.tobytes(), {LENGTH: str(len(head))}
 
 
 def test_outputs_are_those_that_were_asked_for_in_the_form_that_was(client: Client) -> None:
@@ -253,6 +274,29 @@ def test_bodies_are_bounded_also_where_they_do_not_say_their_length(client: Clie
             connection.sendall(b"186a0\r\n" + b" " * 100_000 + b"\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
     refused(client.ask(path, b"{}", {"Content-Encoding": "gzip"}), 415, "gzip")
+
+
+def test_bodies_that_are_read_at_once_are_bounded_together(served: dict[str, Path]) -> None:
+    with ExitStack() as open_ones, hosted({"images": served["images"]}, Options(port=0, max_body_bytes=999)) as server:
+        client = Client(server.url)
+        host, port = client.address.split(":")
+        head = f"POST /v2/models/images/infer HTTP/1.1\r\nHost: {client.address}\r\nContent-Length: 999\r\n\r\n"
+        for _ in range(16):
+            connection = open_ones.enter_context(socket.create_connection((host, int(port)), timeout=10))
+            connection.sendall(head.encode())
+        for _ in range(100):
+            answer = client.ask("/v2/models/images/infer", b"{}")
+            if answer.status == 429:
+                break
+            time.sleep(0.02)
+        refused(answer, 429, "too many bodies")
+        open_ones.close()
+        for _ in range(100):
+            answer = client.ask("/v2/models/images/infer", b"{}")
+            if answer.status != 429:
+                break
+            time.sleep(0.02)
+        refused(answer, 400, "'seed'")
 
 
 def test_other_names_of_this_machine_are_refused_without_a_token(client: Client) -> None:

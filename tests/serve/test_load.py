@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -19,9 +20,10 @@ import pytest
 
 import gantools
 from gantools.core.events import Note
+from gantools.runtime.backends.base import Arrays
 from gantools.runtime.session import Session
 from gantools.serve.options import Options
-from gantools.serve.run import hosted
+from gantools.serve.run import hosted, listening
 from tests.serve.client import Answer, Client, arrays_of
 from tests.zoo import make_artifact
 
@@ -35,7 +37,7 @@ class Gate:
         self.open, self.reached, self.counts = threading.Event(), threading.Event(), list[int]()
         run = Session.run
 
-        def gated(session: Session, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        def gated(session: Session, inputs: Arrays) -> Arrays:
             self.reached.set()
             assert self.open.wait(20)
             self.counts.append(len(next(iter(inputs.values()))))
@@ -113,6 +115,26 @@ def test_a_body_that_does_not_come_is_408(served: dict[str, Path]) -> None:
             head = f"POST /v2/models/images/infer HTTP/1.1\r\nHost: {address}\r\nContent-Length: 9\r\n\r\n{{"
             connection.sendall(head.encode())
             assert connection.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_answers_are_sent_at_once() -> None:
+    """Without TCP_NODELAY, which asyncio sets only where a socket says that it is TCP, a body waits for 40 ms."""
+
+    async def option_of_a_connection() -> int:
+        found: asyncio.Queue[int] = asyncio.Queue()
+
+        async def accepted(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            found.put_nowait(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with listening(Options(port=0)) as (listener, _):
+            async with await asyncio.start_server(accepted, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                option = await asyncio.wait_for(found.get(), 10)
+                writer.close()
+                return option
+
+    assert asyncio.run(option_of_a_connection()) != 0
 
 
 def test_an_artifact_is_exchanged_while_requests_go_on(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from gantools.serve.protocol import read_request
 from gantools.serve.refused import RefusedError
@@ -67,6 +70,20 @@ def test_the_server_answers_any_body_and_goes_on(client: Client, body: bytes, le
     assert answer.status in (200, 400), answer.body
     if answer.status == 400:
         assert len(answer.json()["error"]) < 1000
+
+
+@TINY
+@given(
+    st.sampled_from(["PNG", "JPEG", "WEBP"]), st.lists(st.tuples(st.floats(0, 0.99), st.integers(0, 255)), max_size=5)
+)
+def test_the_server_answers_any_picture_and_goes_on(client: Client, kind: str, faults: list[tuple[float, int]]) -> None:
+    content = io.BytesIO()
+    Image.fromarray(np.arange(1200, dtype=np.uint16).astype(np.uint8).reshape(20, 20, 3)).save(content, kind)
+    body = bytearray(content.getvalue())
+    for place, value in faults:
+        body[int(place * len(body))] = value
+    answer = client.ask("/enhance?model=enlarger", bytes(body))
+    assert answer.status in (200, 400), answer.body
 
 
 @pytest.mark.parametrize(
