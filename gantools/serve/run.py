@@ -104,12 +104,13 @@ def hosted(
     Yields:
         The server, which takes requests already.
     """
-    for library in ("uvicorn", "starlette", "prometheus_client"):
+    for library in ("uvicorn", "httptools", "starlette", "prometheus_client"):
         require(library, extra="serve", why="to serve artifacts")
     from uvicorn import Config, Server
 
     from gantools.serve.app import HttpApp
     from gantools.serve.counters import Counters
+    from gantools.serve.heads import BoundedHttp
     from gantools.serve.model import Model
     from gantools.serve.repository import Repository
     from gantools.serve.rpc import RpcServer
@@ -125,12 +126,14 @@ def hosted(
         service = Service(repository, options, counters)
         config = Config(
             HttpApp(service).app(),
+            http=BoundedHttp,
             lifespan="off",
             ws="none",
             log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=75,  # seconds; shorter than what clients keep, and their next request meets a closed door
             timeout_graceful_shutdown=ceil(options.timeout_s + _LAST_BYTES_S),
         )
         server = Server(config)

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import gantools
 from gantools.enhance import Options as EnhanceOptions
 from gantools.enhance import enhance
+from gantools.serve.heads import BoundedHttp
 from gantools.serve.options import Options
 from gantools.serve.run import hosted
 from tests.serve.client import LENGTH, Answer, Client, arrays_of
@@ -274,6 +275,24 @@ def test_bodies_are_bounded_also_where_they_do_not_say_their_length(client: Clie
             connection.sendall(b"186a0\r\n" + b" " * 100_000 + b"\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
     refused(client.ask(path, b"{}", {"Content-Encoding": "gzip"}), 415, "gzip")
+
+
+def test_headers_have_an_end(client: Client) -> None:
+    host, port = client.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(f"GET /v2 HTTP/1.1\r\nHost: {client.address}\r\nX-Long: ".encode() + b"x" * 70_000)
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
+    assert client.ask("/v2", headers={"X-Long": "x" * 60_000}).status == 200
+
+
+def test_headers_that_do_not_come_are_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedHttp, "patience_s", 0.05)
+    host, port = client.address.split(":")
+    for sent in (b"", b"GET /v2 HT", f"GET /v2 HTTP/1.1\r\nHost: {client.address}\r\n\r\nGET".encode()):
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(sent)
+            received = b"".join(iter(lambda open_one=connection: open_one.recv(10_000), b""))  # type: ignore[misc]
+        assert received.startswith(b"HTTP/1.1 200") == (b"\r\n\r\n" in sent)
 
 
 def test_bodies_that_are_read_at_once_are_bounded_together(served: dict[str, Path]) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 
@@ -25,6 +26,7 @@ from gantools.runtime.session import Session
 from gantools.serve.options import Options
 from gantools.serve.run import hosted, listening
 from tests.serve.client import Answer, Client, arrays_of
+from tests.serve.rpc_client import call, infer_request
 from tests.zoo import make_artifact
 
 SEEDS = range(6)
@@ -193,20 +195,23 @@ main()
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends programs without a word")
 def test_sigterm_loses_no_request_and_ends_with_0(tmp_path: Path, pool: ThreadPoolExecutor) -> None:
     path = make_artifact(tmp_path / "images", "resize").path
-    words = [sys.executable, "-c", SLOW, str(path), "--port", "0", "--json", "--max-batch", "1"]
+    words = [sys.executable, "-c", SLOW, str(path), "--port", "0", "--json", "--max-batch", "1", "--grpc-port", "0"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         told = "".join(iter(server.stdout.readline, "}\n")) + "}"
-        client = Client(json.loads(told)["url"])
+        addresses = json.loads(told)
+        client = Client(addresses["url"])
         server.send_signal(signal.SIGHUP)
-        first = pool.submit(drawn, client, 0)
-        others = [pool.submit(drawn, client, seed) for seed in SEEDS[1:]]
-        until_waiting(client, 5)
-        server.send_signal(signal.SIGTERM)
-        made = [arrays_of(one.result(20))["image"] for one in [first, *others]]
+        with grpc.insecure_channel(addresses["grpc"]) as channel:
+            made = [pool.submit(drawn, client, seed) for seed in SEEDS[:-1]]
+            last = pool.submit(call, channel, "ModelInfer", infer_request("images", {"seed": np.array(SEEDS[-1:])}))
+            until_waiting(client, 5)
+            server.send_signal(signal.SIGTERM)
+            images = [arrays_of(one.result(20))["image"] for one in made]
+            images.append(np.frombuffer(last.result(20).raw_output_contents[0], np.uint8).reshape(images[0].shape))
         _, messages = server.communicate(timeout=20)
     assert (server.returncode, messages) == (0, "images: unchanged\nfinishing what was begun\n")
     with gantools.open_artifact(path) as generator:
-        np.testing.assert_array_equal(np.concatenate(made), generator.sample(SEEDS))
+        np.testing.assert_array_equal(np.concatenate(images), generator.sample(SEEDS))
     with pytest.raises(ConnectionError):
         drawn(client, 0)

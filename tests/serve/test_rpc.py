@@ -9,15 +9,13 @@ from typing import Any
 
 import grpc
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 import gantools
 from gantools.core.errors import BackendError
-from gantools.serve.messages import PACKAGE, message
 from gantools.serve.options import Options
-from gantools.serve.protocol import DATATYPES
 from gantools.serve.run import hosted
+from tests.serve.rpc_client import call, infer_request
 
 SEEDS = np.array([7, 2**64 - 1, 0], np.uint64)
 
@@ -34,28 +32,6 @@ def address(served: dict[str, Path]) -> Iterator[str]:
 def channel(address: str) -> Iterator[Any]:
     with grpc.insecure_channel(address) as channel:
         yield channel
-
-
-def call(channel: Any, method: str, request: dict[str, Any] | Any, **how: Any) -> Any:
-    asked = channel.unary_unary(
-        f"/{PACKAGE}.GRPCInferenceService/{method}",
-        request_serializer=message(f"{method}Request").SerializeToString,
-        response_deserializer=message(f"{method}Response").FromString,
-    )
-    wanted = message(f"{method}Request")(**request) if isinstance(request, dict) else request
-    return asked(wanted, timeout=20, **how)
-
-
-def infer_request(model: str, inputs: dict[str, npt.NDArray[Any]], *, raw: bool = True) -> Any:
-    request = message("ModelInferRequest")(model_name=model, id="42")
-    contents = {"uint64": "uint64_contents", "int64": "int64_contents", "float32": "fp32_contents"}
-    for name, array in inputs.items():
-        added = request.inputs.add(name=name, datatype=DATATYPES[array.dtype.name], shape=array.shape)
-        if raw:
-            request.raw_input_contents.append(array.tobytes())
-        else:
-            getattr(added.contents, contents[array.dtype.name]).extend(array.ravel().tolist())
-    return request
 
 
 def refused(channel: Any, request: Any, code: str, *words: str, method: str = "ModelInfer") -> None:
