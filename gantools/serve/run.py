@@ -133,7 +133,7 @@ def hosted(
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=75,  # seconds; were it less than clients keep, their next request would meet a closed door
+            timeout_keep_alive=75,  # seconds, more than clients keep: none of them meets a closed door
             timeout_graceful_shutdown=ceil(options.timeout_s + _LAST_BYTES_S),
         )
         server = Server(config)
