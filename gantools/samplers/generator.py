@@ -294,6 +294,15 @@ class Generator:
         """
         return Tokenizer(self.artifact.tokenizer())
 
+    @property
+    def origin(self) -> dict[str, str]:
+        """Where its samples come from, for text chunks of PNG files and whatever else goes along with them."""
+        return {
+            "gantools.artifact": self.artifact.digest,
+            "gantools.name": self.artifact.manifest.name,
+            "gantools.backend": f"{self.session.backend} {self.session.graph.precision}",
+        }
+
     def close(self) -> None:
         """Free the graphs."""
         self.session.close()

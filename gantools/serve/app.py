@@ -135,7 +135,9 @@ class HttpApp:
             request.state.deadline = min(request.state.deadline, monotonic() + asked.timeout_s)
         model, outputs = await self._made(request, lambda model: model.draw(asked.inputs))
         size = sum(array.nbytes for array in outputs.values())
-        answer, head = await _aside(size, lambda: write_response(model.name, VERSION, asked, outputs, model.origin))
+        answer, head = await _aside(
+            size, lambda: write_response(model.name, VERSION, asked, outputs, model.generator.origin)
+        )
         headers = {} if head is None else {HEADER_LENGTH: str(head)}
         return Response(answer, headers=headers, media_type="application/json" if head is None else _BYTES)
 
@@ -157,7 +159,7 @@ class HttpApp:
             if form == "json":
                 return JSONResponse({"seed": seed, "text": text, "model": model.name}, headers=headers)
             return PlainTextResponse(text, headers=headers)
-        chunks = {**model.origin, "gantools.seeds": str(seed)}
+        chunks = {**model.generator.origin, "gantools.seeds": str(seed)}
         return Response(await asyncio.to_thread(png_bytes, first[0], chunks), headers=headers, media_type="image/png")
 
     async def _enhance(self, request: Request) -> Response:

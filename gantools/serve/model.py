@@ -62,7 +62,7 @@ class Model:
         on_run: Told after each run: this model's name, the jobs, and the seconds it took.
 
     Raises:
-        ArtifactError: As ``open_artifact``.
+        ArtifactError: As ``open_artifact``, or the graph has an input called ``seed``.
         BackendError: As ``open_artifact``.
         MissingDependencyError: As ``open_artifact``, or the library ``tokenizers`` is missing for texts.
     """
@@ -82,6 +82,8 @@ class Model:
         self.generator = open_artifact(path, backend=backend, device=device, threads=threads)
         self.manifest = self.generator.artifact.manifest
         self.spec = self.generator.session.spec
+        if any(one.name == SEED for one in self.spec.inputs):
+            raise ArtifactError(f"'{self.manifest.name}' has an input '{SEED}' of its own, and the server another.")
         if self.manifest.modality == "text":
             _ = self.generator.tokenizer  # opened now: the folder may be another when it is needed
         self._sampler = self.manifest.sampler
@@ -108,16 +110,6 @@ class Model:
         return self._batcher.waiting
 
     @property
-    def origin(self) -> dict[str, str]:
-        """Where its samples come from, as ``gantools sample`` writes it into PNG files."""
-        session = self.generator.session
-        return {
-            "gantools.artifact": self.generator.artifact.digest,
-            "gantools.name": self.manifest.name,
-            "gantools.backend": f"{session.backend} {session.graph.precision}",
-        }
-
-    @property
     def channels_of_pictures(self) -> int:
         """1 for grey, 3 for RGB. Raises InputMismatchError: it makes no pictures of pictures."""
         return self._net.channels
@@ -137,7 +129,7 @@ class Model:
             "inputs": inputs,
             "outputs": [_described(one) for one in self.spec.outputs],
             "parameters": {
-                **self.origin,
+                **self.generator.origin,
                 "modality": self.manifest.modality,
                 "max_batch": self.largest,
                 "pictures": self._pictures is not None,
@@ -149,7 +141,7 @@ class Model:
         """Put a request into the queue.
 
         Args:
-            draw: Of ``draw`` or ``given``, which have checked it.
+            draw: Of ``draw`` or ``of_picture``, which have checked it.
             deadline: By ``time.monotonic``.
 
         Raises:

@@ -147,7 +147,7 @@ class RpcServer:
         if asked.timeout_s is not None:
             deadline = min(deadline, monotonic() + asked.timeout_s)
         model, outputs = await self._service.made(request.model_name, deadline, lambda model: model.draw(asked.inputs))
-        return _written(model.name, asked, outputs, model.origin)
+        return _written(model.name, asked, outputs, model.generator.origin)
 
 
 def _read(request: Any) -> InferRequest:
