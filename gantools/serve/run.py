@@ -132,6 +132,7 @@ def hosted(
             log_level="warning",
             access_log=False,
             server_header=False,
+            headers=[("X-Content-Type-Options", "nosniff")],  # a text is no page, whatever a model writes
             proxy_headers=False,
             timeout_keep_alive=75,  # seconds, more than clients keep: none of them meets a closed door
             timeout_graceful_shutdown=ceil(options.timeout_s + _LAST_BYTES_S),

@@ -179,6 +179,7 @@ def test_a_sample_is_a_text(client: Client, served: dict[str, Path]) -> None:
     wanted = samples(served["texts"], [7], prefix="w1 w2", steps=5)[0]
     answer = client.ask("/sample?model=texts&seed=7&prefix=w1+w2&steps=5")
     assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.body.decode() == wanted
     answer = client.ask("/sample?model=texts&seed=7&prefix=w1+w2&steps=5&format=json")
     assert answer.json() == {"seed": 7, "text": wanted, "model": "texts"}
