@@ -220,7 +220,8 @@ def tensor_of_bytes(
             f"{size} were said, and {len(raw)} came."
         )
     if datatype == "BOOL":
-        return (np.frombuffer(raw, np.uint8) != 0).reshape(shape)
+        truths: npt.NDArray[Any] = np.frombuffer(raw, np.uint8) != 0
+        return truths.reshape(shape)
     # Copied, because bytes behind a text lie where they lie, and runtimes expect numbers at multiples of their size.
     array: npt.NDArray[Any] = np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="), copy=True)
     return array.reshape(shape)

@@ -92,7 +92,7 @@ class RpcServer:
     def _answered(self, name: str, handler: Handler) -> Any:
         async def answered(request: Any, context: Any) -> Any:
             began = monotonic()
-            asked = getattr(request, "model_name", None) or getattr(request, "name", "")
+            asked: str = getattr(request, "model_name", "") or getattr(request, "name", "")
             model = asked if any(one.name == asked for one in self._service.repository) else ""
             left = context.time_remaining()
             patience_s = self._service.options.timeout_s
