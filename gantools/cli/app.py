@@ -29,6 +29,7 @@ COMMANDS = (
     "interpolate",
     "evaluate",
     "bundle",
+    "serve",
     "inspect",
     "doctor",
 )

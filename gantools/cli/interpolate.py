@@ -21,7 +21,7 @@ from gantools.cli.options import (
     parse_ints,
     parse_settings,
 )
-from gantools.cli.output import emit_json, origin_of, say
+from gantools.cli.output import emit_json, say
 
 
 def command(
@@ -89,7 +89,7 @@ def command(
             given = [decode_file(file, resolution=size.height, channels=size.channels, fit=fit) for file in files]
             samples = generator.interpolate_between(np.stack(given), steps, batch=batch)
         between = {"gantools.seeds": seeds} if seeds is not None else {"gantools.images": images or ""}
-        origin = {**origin_of(generator), **between}
+        origin = {**generator.origin, **between}
     names = [f"{row:02d}-{step:03d}" for row in range(len(samples)) for step in range(steps)]
     save_images(out, samples, names, scale=scale, metadata=origin)
     if json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gantools.cli.output import emit_json, origin_of, say
+from gantools.cli.output import emit_json, say
 from gantools.cli.sample_texts import LINES
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def reconstruct_texts(
         for text, again in pairs:
             typer.echo(f"{text}\n  {again}")
     if as_json:
-        emit_json({"out": out and str(out), "count": len(rows), "equal": equal, "texts": rows, **origin_of(generator)})
+        emit_json({"out": out and str(out), "count": len(rows), "equal": equal, "texts": rows, **generator.origin})
     say(f"{f'{out}: ' if out else ''}{equal} of {len(rows)} texts came back as they were")
 
 
@@ -110,7 +110,7 @@ def interpolate_texts(
         typer.echo("\n\n".join("\n".join(walked) for walked in ways))
     if as_json:
         between: dict[str, Any] = {"seeds": list(seeds)} if seeds is not None else {"between": list(texts)}
-        emit_json({"out": out and str(out), **between, "steps": steps, "texts": rows, **origin_of(generator)})
+        emit_json({"out": out and str(out), **between, "steps": steps, "texts": rows, **generator.origin})
 
 
 def _same(generator: Generator, text: str, again: str) -> bool:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from gantools.core.events import Event, OnEvent
-    from gantools.samplers import Generator
 
 
 def emit_json(document: Any) -> None:
@@ -83,15 +82,6 @@ def show_pairs(title: str, pairs: Mapping[str, str]) -> None:
     width = max((len(key) for key in pairs), default=0)
     for key, value in pairs.items():
         typer.echo(f"  {key.ljust(width)}  {value}")
-
-
-def origin_of(generator: Generator) -> dict[str, str]:
-    """Where a generator's samples come from, for text chunks of PNG files and for ``--json``."""
-    return {
-        "gantools.artifact": generator.artifact.digest,
-        "gantools.name": generator.artifact.manifest.name,
-        "gantools.backend": f"{generator.session.backend} {generator.session.graph.precision}",
-    }
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from gantools.cli.options import (
     Threads,
     parse_settings,
 )
-from gantools.cli.output import emit_json, origin_of, say, watching
+from gantools.cli.output import emit_json, say, watching
 
 
 def command(
@@ -72,7 +72,7 @@ def command(
         places = chosen(len(found.images), count)
         originals = np.ascontiguousarray(found.images[places])
         pairs = np.stack([originals, generator.reconstruct(originals, batch=batch, settings=turned)], axis=1)
-        origin = {**origin_of(generator), "gantools.images": found.name}
+        origin = {**generator.origin, "gantools.images": found.name}
     names = [f"{place}-{kind}" for place in places for kind in ("original", "reconstruction")]
     save_images(out, pairs, names, columns=2 * columns, scale=scale, metadata=origin)
     psnr = psnr_db(pairs[:, 1], pairs[:, 0])

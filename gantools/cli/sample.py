@@ -19,7 +19,7 @@ from gantools.cli.options import (
     parse_ints,
     parse_settings,
 )
-from gantools.cli.output import emit_json, origin_of, say
+from gantools.cli.output import emit_json, say
 from gantools.cli.sample_texts import write_texts
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def command(
             return
         out = out or Path("grid.png")
         samples = generator.sample([seed for seed, _ in rows], **how)
-        origin = origin_of(generator)
+        origin = generator.origin
         if label is not None:
             origin["gantools.label"] = label
         if turned:

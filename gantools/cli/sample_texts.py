@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gantools.cli.output import emit_json, origin_of, say
+from gantools.cli.output import emit_json, say
 
 if TYPE_CHECKING:
     from gantools.samplers import Generator
@@ -49,7 +49,7 @@ def write_texts(
         write_atomic(out, "".join(f"{line}\n" for line in lines).encode())
         say(f"{out}: {len(rows)} texts")
     if as_json:
-        emit_json({"out": out and str(out), "count": len(rows), "texts": rows, **origin_of(generator)})
+        emit_json({"out": out and str(out), "count": len(rows), "texts": rows, **generator.origin})
     elif out is None:
         for row in rows:
             typer.echo(row["text"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,21 +58,45 @@ def read_picture(path: Path, channels: int) -> Picture:
     Raises:
         DataError: Missing, empty, damaged, or an animation.
     """
-    pil: Any = require("PIL.Image", extra="media", why="to read pictures")
     if not path.is_file():
         raise DataError(f"'{path}' {'is no file' if path.exists() else 'does not exist'}.")
     if path.stat().st_size == 0:
         raise DataError(f"'{path}' is empty: it has no bytes at all.", hint="copy or download it again")
+    with path.open("rb") as stream:
+        return _read(stream, channels, f"'{path}'")
+
+
+def decode_picture(content: bytes, channels: int, *, kinds: Sequence[str], max_pixels: int) -> Picture:
+    """As ``read_picture``, of bytes that somebody sent.
+
+    Args:
+        content: Of a picture file.
+        channels: As in ``read_picture``.
+        kinds: Of files that are looked at, by Pillow's names, such as ``PNG``.
+        max_pixels: Height times width, which are known before anything is unpacked.
+
+    Raises:
+        DataError: None of these kinds, too large, damaged, or an animation.
+    """
+    return _read(io.BytesIO(content), channels, "what was sent", kinds, max_pixels)
+
+
+def _read(
+    stream: IO[bytes], channels: int, name: str, kinds: Sequence[str] | None = None, max_pixels: int | None = None
+) -> Picture:
+    pil: Any = require("PIL.Image", extra="media", why="to read pictures")
     try:
-        with pil.open(path) as image:
+        with pil.open(stream, formats=kinds) as image:
+            if max_pixels is not None and image.width * image.height > max_pixels:
+                raise DataError(f"{name} has {image.width}x{image.height} pixels, more than {max_pixels}.")
             if getattr(image, "n_frames", 1) > 1:
-                raise DataError(f"'{path}' is an animation of {image.n_frames} pictures.", hint="give it as a video")
+                raise DataError(f"{name} is an animation of {image.n_frames} pictures.", hint="give it as a video")
             deep = image.mode.startswith("I") or any(";16" in _raw_mode(tile[3]) for tile in image.tile)
             image.load()
             kept = {key: image.info[key] for key in ("icc_profile", "exif", "dpi") if key in image.info}
             return _picture(image, channels, deep, kept)
     except (OSError, SyntaxError, ValueError, pil.DecompressionBombError) as err:
-        raise DataError(f"'{path}' cannot be read as a picture: {first_line(err)}") from err
+        raise DataError(f"{name} cannot be read as a picture: {first_line(err)}") from err
 
 
 def _raw_mode(arguments: Any) -> str:
@@ -109,8 +134,22 @@ def write_picture(path: Path, made: Pixels, source: Picture) -> None:
         RecipeError: The file cannot be of this kind.
         ArtifactError: The disk refused.
     """
-    pil: Any = require("PIL.Image", extra="media", why="to write pictures")
     check_suffix(path)
+    write_atomic(path, encode_picture(path.suffix.lower(), made, source))
+
+
+def encode_picture(suffix: str, made: Pixels, source: Picture) -> bytes:
+    """As ``write_picture``, the bytes of the file.
+
+    Args:
+        suffix: One of ``SUFFIXES``.
+        made: (height, width, channels) uint8.
+        source: What it is made of.
+
+    Raises:
+        RecipeError: Such a file cannot be transparent.
+    """
+    pil: Any = require("PIL.Image", extra="media", why="to write pictures")
     size = (made.shape[1], made.shape[0])
     if made.shape[2] == 1 and source.colour is not None:
         parts = source.colour.resize(size, pil.Resampling.BICUBIC)
@@ -120,15 +159,15 @@ def write_picture(path: Path, made: Pixels, source: Picture) -> None:
     if source.grey and image.mode == "RGB":
         image = image.convert("L")
     if source.alpha is not None:
-        if path.suffix.lower() in _OPAQUE:
+        if suffix in _OPAQUE:
             raise RecipeError(
-                f"'{path.name}' cannot be transparent, and what it is made of is.", hint="give it the suffix .png"
+                f"a {suffix} file cannot be transparent, and what it is made of is.", hint="give it the suffix .png"
             )
         image.putalpha(pil.fromarray(source.alpha).resize(size, pil.Resampling.BICUBIC))
     content = io.BytesIO()
-    kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(path.suffix.lower(), path.suffix[1:].upper())
-    image.save(content, kind, **_SAVE.get(path.suffix.lower(), {}), **source.kept)
-    write_atomic(path, content.getvalue())
+    kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
+    image.save(content, kind, **_SAVE.get(suffix, {}), **source.kept)
+    return content.getvalue()
 
 
 def check_suffix(path: Path) -> None:

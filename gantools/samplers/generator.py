@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gantools.core.artifact import ENCODER, Artifact
 from gantools.core.errors import ArtifactError, InputMismatchError
 from gantools.core.sampler import Sampler
+from gantools.runtime.backends.base import Arrays
 from gantools.runtime.session import Session, Where
 from gantools.runtime.tokens import Tokenizer
 from gantools.samplers.choices import Label, chosen_inputs
@@ -107,10 +108,38 @@ class Generator:
                 hint="'gantools enhance ART IN OUT' takes files; "
                 f"in Python: open_artifact(ART).sample([0], inputs={{'{wanted}': images}}), uint8 NHWC",
             )
-        chosen = chosen_inputs(self.artifact.manifest, len(seeds), settings or {}, label)
-        chosen |= begun_with(self.artifact, self.session.spec, len(seeds), prefix, steps)
+        chosen = self.chosen(len(seeds), settings=settings, label=label, prefix=prefix, steps=steps)
         batch = batch or self.session.spec.largest_batch
         return self._sample(self.session, self.artifact.manifest.sampler, seeds, batch, {**chosen, **(inputs or {})})
+
+    def chosen(
+        self,
+        count: int,
+        *,
+        settings: Mapping[str, float] | None = None,
+        label: Label | Sequence[Label] | None = None,
+        prefix: str | None = None,
+        steps: int | None = None,
+    ) -> Arrays:
+        """What a person may choose, as inputs of the graph.
+
+        Args:
+            count: Number of samples.
+            settings: As in ``sample``, and so are the others.
+            label: Of all or of each.
+            prefix: Of texts.
+            steps: Of texts.
+
+        Returns:
+            Input name -> array of ``count`` rows, of what was chosen alone.
+
+        Raises:
+            InputMismatchError: As in ``sample``.
+            UnknownNameError: As in ``sample``.
+        """
+        manifest = self.artifact.manifest
+        chosen = chosen_inputs(manifest, count, settings or {}, label)
+        return chosen | begun_with(manifest, self.session.spec, lambda: self.tokenizer, count, prefix, steps)
 
     def pieces(
         self,
@@ -134,8 +163,7 @@ class Generator:
             ArtifactError: The artifact makes no texts, or cannot tell them piece by piece.
         """
         self.artifact.manifest.text  # noqa: B018 - or it says that there are none
-        chosen = chosen_inputs(self.artifact.manifest, 1, settings or {}, label)
-        chosen |= begun_with(self.artifact, self.session.spec, 1, prefix, steps)
+        chosen = self.chosen(1, settings=settings, label=label, prefix=prefix, steps=steps)
         return pieces(self.artifact, self._where, self.session.spec, seed, chosen)
 
     def interpolate(
@@ -265,6 +293,15 @@ class Generator:
             MissingDependencyError: The library ``tokenizers`` is not installed.
         """
         return Tokenizer(self.artifact.tokenizer())
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Where its samples come from, for text chunks of PNG files and whatever else goes along with them."""
+        return {
+            "gantools.artifact": self.artifact.digest,
+            "gantools.name": self.artifact.manifest.name,
+            "gantools.backend": f"{self.session.backend} {self.session.graph.precision}",
+        }
 
     def close(self) -> None:
         """Free the graphs."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from gantools.core.artifact import Artifact
+from gantools.core.artifact import Manifest
 from gantools.core.errors import InputMismatchError
 from gantools.core.spec import GraphSpec
 from gantools.core.tokens import FREE
@@ -13,12 +15,20 @@ from gantools.runtime.tokens import Tokenizer
 from gantools.samplers.sequence import PREFIX, STEPS
 
 
-def begun_with(artifact: Artifact, spec: GraphSpec, count: int, prefix: str | None, steps: int | None) -> Arrays:
+def begun_with(
+    manifest: Manifest,
+    spec: GraphSpec,
+    tokenizer: Callable[[], Tokenizer],
+    count: int,
+    prefix: str | None,
+    steps: int | None,
+) -> Arrays:
     """The input that says what texts begin with, and how long they may become.
 
     Args:
-        artifact: It knows the tokens.
+        manifest: Of the artifact.
         spec: Of the graph.
+        tokenizer: Opens what knows the tokens; asked only where it is needed.
         count: Number of texts.
         prefix: What all of them begin with; none: nothing.
         steps: The most tokens; none: as many as the graph allows.
@@ -31,9 +41,9 @@ def begun_with(artifact: Artifact, spec: GraphSpec, count: int, prefix: str | No
     """
     if prefix is None and steps is None:
         return {}
-    if artifact.manifest.modality != "text":
+    if manifest.modality != "text":
         raise InputMismatchError(
-            f"'{artifact.manifest.name}' makes {artifact.manifest.modality}s: a prefix and steps are for texts.",
+            f"'{manifest.name}' makes {manifest.modality}s: a prefix and steps are for texts.",
             hint="leave them out",
         )
     limits = spec.axes[STEPS]
@@ -43,7 +53,7 @@ def begun_with(artifact: Artifact, spec: GraphSpec, count: int, prefix: str | No
             f"texts of {steps} tokens were asked for, and this graph makes {limits.min} to {limits.max}.",
             hint="leave out steps for as many as there can be",
         )
-    tokens = Tokenizer(artifact.tokenizer()).prefix(prefix or "")
+    tokens = tokenizer().prefix(prefix or "")
     if len(tokens) >= steps:
         raise InputMismatchError(
             f"the prefix has {len(tokens)} tokens, and a text at most {steps}.",

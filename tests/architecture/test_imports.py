@@ -35,6 +35,7 @@ FREE_OF_HEAVY = [
     "metrics",
     "optimize",
     "bundle",
+    "serve",
     "cli",
 ]
 LEARNING = ("models", "losses", "data", "train", "export")

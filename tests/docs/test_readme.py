@@ -1,13 +1,18 @@
 """Commands in the README and in the examples, executed in order in one folder, as a reader would do it.
 
-Only the training is cut short, and the measuring.
+Only the training is cut short, and the measuring. A line that ends in ``&`` is a server: it runs until the page ends,
+at a port that is free, and has to end well when it is told to.
 """
 
 import re
 import shlex
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +22,7 @@ from gantools.cli.app import COMMANDS
 
 ROOT = Path(gantools.__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("examples/*/README.md"))]
+PORT = "8000"
 SHORT = {
     "train": ["train.steps=12", "train.checkpoint_every=6", "evaluate.every=6", "evaluate.samples=100"],
 }
@@ -27,9 +33,22 @@ def blocks(page: Path, kind: str) -> list[str]:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """Every line that starts gantools or python, without its comment; make has tests of its own."""
-    lines = [shlex.split(line.split("  #")[0]) for block in blocks(page, "sh") for line in block.splitlines()]
-    return [words for words in lines if words and words[0] in ("gantools", "python")]
+    """Every line that starts gantools, python or curl, without its comment; make has tests of its own."""
+    text = "\n".join(blocks(page, "sh")).replace("\\\n", "")
+    lines = [shlex.split(line.split("  #")[0]) for line in text.splitlines()]
+    return [words for words in lines if words and words[0] in ("gantools", "python", "curl")]
+
+
+@contextmanager
+def server(line: list[str], folder: Path) -> Iterator[None]:
+    """A program that runs while the block does."""
+    with subprocess.Popen(line, cwd=folder, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            yield
+        finally:
+            running.send_signal(signal.SIGTERM)
+            _, messages = running.communicate(timeout=30)
+    assert running.returncode == 0, messages
 
 
 def shortened(words: list[str]) -> list[str]:
@@ -49,10 +68,17 @@ def test_every_command_and_script_of_a_page_runs(page: Path, tmp_path: Path) -> 
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     found = commands(page)
     assert len(found) >= 3
-    for words in found:
-        line = [str(Path(sys.executable).parent / words[0]), *shortened(words)[1:]]
-        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{' '.join(line)}\n{done.stdout}\n{done.stderr}"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with ExitStack() as servers:
+        for words in found:
+            first = words[0] if words[0] == "curl" else str(Path(sys.executable).parent / words[0])
+            line = [first, *(word.replace(PORT, str(port)) for word in shortened(words)[1:])]
+            if line[-1] == "&":
+                servers.enter_context(server(line[:-1], tmp_path))
+                continue
+            done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{' '.join(line)}\n{done.stdout}\n{done.stderr}"
     shown = [path for kind in ("*.png", "*.txt") for path in tmp_path.glob(kind) if path.stat().st_size > 1000]
     assert shown, "a page ends with something to look at"
     for script in blocks(page, "python"):
