@@ -58,6 +58,7 @@ def main() -> None:
                 channels=3 if net.channels == 3 else 1,
                 scale=net.scale,
                 patch=16,
+                frames=3 if net.between else 1,
             )
             found = evaluate_pairs(net, pairs, metrics=given.metrics.split(",") if given.metrics else None)
             for one in found:

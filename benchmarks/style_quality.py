@@ -144,7 +144,7 @@ def recipe_of(row: str, out: Path) -> dict[str, Any]:
     }
 
 
-def train_on(row: str, out: Path, cpu_seconds: float) -> None:
+def train_on(row: str, out: Path, cpu_seconds: float, accelerator: str) -> None:
     """Train until this process has used its CPU time. To be run in a new process."""
     torch.set_num_threads(1)
     before = _cpu_seconds()
@@ -156,18 +156,20 @@ def train_on(row: str, out: Path, cpu_seconds: float) -> None:
     run = out / row / "run"
     with contextlib.suppress(KeyboardInterrupt):
         recipe = resolve_recipe(recipe_of(row, out), row, PARTS)
-        train(recipe, run, resume=(run / "checkpoints").exists(), accelerator="cpu", on_event=watch)
-    _spend(out / row, _cpu_seconds() - before)
+        train(recipe, run, resume=(run / "checkpoints").exists(), accelerator=accelerator, on_event=watch)
+    _spend(out / row, _cpu_seconds() - before, accelerator)
 
 
-def spent(folder: Path) -> float:
-    """CPU seconds that a training has had so far."""
+def spent(folder: Path) -> dict[str, Any]:
+    """CPU seconds that a training has had so far, and where it ran."""
     path = folder / "spent.json"
-    return float(json.loads(path.read_text())) if path.exists() else 0.0
+    return dict(json.loads(path.read_text())) if path.exists() else {"cpu_s": 0.0}
 
 
-def _spend(folder: Path, seconds: float) -> None:
-    write_atomic(folder / "spent.json", json.dumps(spent(folder) + seconds).encode())
+def _spend(folder: Path, seconds: float, accelerator: str) -> None:
+    device = torch.cuda.get_device_name() if accelerator == "cuda" else accelerator
+    known = {"cpu_s": spent(folder)["cpu_s"] + seconds, "trained_on": device}
+    write_atomic(folder / "spent.json", json.dumps(known).encode())
 
 
 def _cpu_seconds() -> float:
@@ -213,22 +215,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cpu-seconds", type=float, default=1200.0, help="Of each training, earlier runs included.")
+    parser.add_argument("--accelerator", default="cpu", help="Where it is trained: cpu or cuda.")
     parser.add_argument("--rows", default=",".join(ROWS))
     parser.add_argument("--record", type=Path)
     parser.add_argument("--one", type=float, help=argparse.SUPPRESS)
     given = parser.parse_args()
     rows = given.rows.split(",")
     if given.one is not None:
-        train_on(rows[0], given.out, given.one)
+        train_on(rows[0], given.out, given.one, given.accelerator)
         return
     source = Path(os.environ["GANTOOLS_DATA"]) / "facades"
     if not (given.out / "both").exists():
         prepare(source, given.out)
     for row in rows:
         (given.out / row).mkdir(parents=True, exist_ok=True)
-        if (missing := given.cpu_seconds - spent(given.out / row)) > 1:
+        if (missing := given.cpu_seconds - spent(given.out / row)["cpu_s"]) > 1:
             words = [sys.executable, __file__, "--out", str(given.out), "--rows", row, "--one", str(missing)]
-            subprocess.run(words, check=True)
+            subprocess.run([*words, "--accelerator", given.accelerator], check=True)
     measure(rows, source, given.out, given.record)
 
 
@@ -245,7 +248,7 @@ def measure(rows: list[str], source: Path, out: Path, record: Path | None) -> No
         facts[row] = {
             "steps": checkpoint.step,
             "images_seen": checkpoint.images_seen,
-            "cpu_s": spent(out / row),
+            **spent(out / row),
             "recipe": checkpoint.recipe.model_dump(mode="json", exclude={"data"}),
         }
     found = {name: figures(images, photos, distance) for name, images in made.items()}

@@ -99,17 +99,18 @@ def in_fewer_bits(artifact: Artifact, folder: Path, threads: int) -> tuple[dict[
 
 
 def in_torch(step: Callable[..., Any], net: Any, given: Arrays) -> np.ndarray:
-    """A loop around a step of the network."""
+    """A loop around a step of the network, on the device that it is on."""
+    device = next(net.parameters()).device
     with torch.inference_mode():
-        uniforms = torch.from_numpy(given["uniforms"])
-        settings = [torch.from_numpy(given[name]) for name in ("temperature", "top_k", "top_p")]
+        uniforms = torch.from_numpy(given["uniforms"]).to(device)
+        settings = [torch.from_numpy(given[name]).to(device) for name in ("temperature", "top_k", "top_p")]
         count = len(uniforms)
-        state, token = net.begin(None, None, count), torch.full((count,), BEGIN)
+        state, token = net.begin(None, None, count), torch.full((count,), BEGIN, device=device)
         tokens = []
         for place in range(STEPS):
             token, state = step(token, state, uniforms[:, place], settings)
             tokens.append(token)
-        found: np.ndarray = torch.stack(tokens, 1).int().numpy()
+        found: np.ndarray = torch.stack(tokens, 1).int().cpu().numpy()
         return found
 
 

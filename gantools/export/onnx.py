@@ -164,6 +164,8 @@ def write_onnx(graph: ExportGraph, spec: GraphSpec, path: Path) -> None:
         dynamic = (*dynamic[:named], *([dynamic[named:]] if dynamic[named:] else []))  # and not at all if it is empty
     if any(module.training for module in graph.module.modules()):
         raise ExportError("the network is in training mode.", hint="call module.eval() before exporting")
+    # What was compiled before in this process, and for which sizes, has no say in which sizes a graph takes.
+    torch.compiler.reset()
     try:
         with _quiet():
             program: Any = torch.onnx.export(

@@ -32,6 +32,7 @@ class Blur:
     scale = 1
     context = 0
     between = False
+    unlocked = False
 
     def __init__(self, config: BlurConfig) -> None:
         self._config = config

@@ -42,6 +42,7 @@ class Codec:
     scale = 1
     margin = 8
     between = False
+    unlocked = True
 
     def __init__(self, config: CodecConfig) -> None:
         self._config, self.context = config, config.context
@@ -85,6 +86,8 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
     stream.seek(0)
     form = "gray" if channels == 1 else "rgb24"
     with av.open(stream) as container:
+        # As many threads as there are cores would take longer to start than so few pixels take to decode.
+        container.streams.video[0].codec_context.thread_count = 1
         frames = [frame.to_ndarray(format=form) for frame in container.decode(video=0)]
     made = np.stack(frames).reshape(len(frames), rows, columns, channels)
     return made[:, :height, :width]

@@ -20,12 +20,14 @@ class Degradation(Protocol):
         context: Frames before the first that count, which it needs to see; they are dropped afterwards.
         margin: Pixels around a patch that it looks at.
         between: Whether every second frame is taken away, and those are what should be made.
+        unlocked: Whether it spends its time outside of the interpreter lock, so that samples are made side by side.
     """
 
     scale: int
     context: int
     margin: int
     between: bool
+    unlocked: bool
 
     def apply(self, clip: Pixels, rng: np.random.Generator) -> Pixels:
         """(frames, scale * height, scale * width, channels) uint8 -> (frames, height, width, channels) uint8."""

@@ -22,6 +22,7 @@ class Grey:
     context = 0
     margin = 0
     between = False
+    unlocked = False
 
     def __init__(self, config: GreyConfig) -> None:
         del config

@@ -31,6 +31,7 @@ class JPEG:
     context = 0
     margin = 8  # of a block
     between = False
+    unlocked = False
 
     def __init__(self, config: JPEGConfig) -> None:
         self._config = config

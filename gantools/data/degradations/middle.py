@@ -20,6 +20,7 @@ class Middle:
     context = 0
     margin = 0
     between = True
+    unlocked = False
 
     def __init__(self, config: MiddleConfig) -> None:
         del config

@@ -35,6 +35,7 @@ class Noise:
     context = 0
     margin = 0
     between = False
+    unlocked = False
 
     def __init__(self, config: NoiseConfig) -> None:
         self._config = config

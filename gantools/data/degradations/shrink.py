@@ -38,6 +38,7 @@ class Shrink:
     context = 0
     margin = 6  # of the filter's support, before anything is enlarged
     between = False
+    unlocked = False
 
     def __init__(self, config: ShrinkConfig) -> None:
         self.scale: int = config.scale

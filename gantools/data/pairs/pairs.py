@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -79,10 +81,16 @@ class PairSet:
             What is given, (n, frames, patch, patch, channels) uint8, and what it should become,
             (n, frames, scale * patch, scale * patch, channels) uint8.
         """
-        pairs = [
-            self._pair(int(row), np.random.default_rng((key, place)), mirror=mirror, turn=turn)
-            for place, row in enumerate(rows)
-        ]
+
+        def pair(place: int) -> tuple[Pixels, Pixels]:
+            return self._pair(int(rows[place]), np.random.default_rng((key, place)), mirror=mirror, turn=turn)
+
+        places = range(len(rows))
+        if any(one.unlocked for one in self.degradations):
+            with ThreadPoolExecutor(min(len(rows), os.cpu_count() or 1)) as pool:
+                pairs = list(pool.map(pair, places))
+        else:
+            pairs = [pair(place) for place in places]
         given, targets = zip(*pairs, strict=True)
         return np.stack(given), np.stack(targets)
 
