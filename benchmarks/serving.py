@@ -1,6 +1,6 @@
 """A server under open load, beside the session that it runs: what goes through, and how long callers wait.
 
-    python benchmarks/serving.py ART [--threads N] [--seconds 10] [--delays 0 2] [--record FILE]
+    python benchmarks/serving.py ART [--threads N] [--seconds 10] [--delays 0 2] [--peer PYTHON] [--record FILE]
 
 Three processes on one machine: this one, ``gantools serve``, and one that makes the load. First, with no server there,
 the session alone: samples a second of ``Generator.sample`` in runs of one and in the largest runs, noise included, and
@@ -12,6 +12,9 @@ the latency of one. Then the server, for each ``--max-delay-ms``:
   loader got to send it (else what waits would not be seen: "coordinated omission"). Above 1 the queue fills, and 429 is
   counted.
 
+``--peer`` is a Python that has LitServe, the runtime of the session and gantools: then the same loads go to LitServe
+in front of the same session (``serving_peer.py``), with batches as large.
+
 The load takes CPU time from the server, as callers on other machines would not: ``loader_cpu`` says how much.
 """
 
@@ -20,9 +23,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -67,14 +72,29 @@ def session_alone(art: Path, threads: int | None, seconds: float) -> dict[str, A
 
 
 class Caller:
-    """A connection that is kept, and one request on it at a time."""
+    """A connection that is kept, and one request on it at a time. An address with a path is the peer's."""
 
     def __init__(self, address: str) -> None:
-        self.address = address
+        self.address, _, self._path = address.partition("/")
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, seed: int) -> int:
         """The status of the answer to a request for one sample."""
+        return (await self.answer(seed))[0]
+
+    async def answer(self, seed: int) -> tuple[int, bytes]:
+        """The status and the body of the answer."""
+        head, body = (self._simple if self._path else self._binary)(seed)
+        if self._streams is None:
+            host, _, port = self.address.rpartition(":")
+            self._streams = await asyncio.open_connection(host, int(port))
+        reader, writer = self._streams
+        writer.write("\r\n".join((*head, f"Content-Length: {len(body)}", "", "")).encode() + body)
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = re.search(r"^content-length: (\d+)", answer, re.MULTILINE | re.IGNORECASE)
+        return int(answer.split(" ", 2)[1]), await reader.readexactly(int(length[1]) if length else 0)
+
+    def _binary(self, seed: int) -> tuple[tuple[str, ...], bytes]:
         tensor = {"name": "seed", "datatype": "UINT64", "shape": [1], "parameters": {"binary_data_size": 8}}
         head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
         body = head + np.uint64(seed).tobytes()
@@ -82,17 +102,12 @@ class Caller:
             f"POST /v2/models/{NAME}/infer HTTP/1.1",
             f"Host: {self.address}",
             f"Inference-Header-Content-Length: {len(head)}",
-            f"Content-Length: {len(body)}",
         )
-        if self._streams is None:
-            host, _, port = self.address.rpartition(":")
-            self._streams = await asyncio.open_connection(host, int(port))
-        reader, writer = self._streams
-        writer.write("\r\n".join((*lines, "", "")).encode() + body)
-        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
-        length = re.search(r"^content-length: (\d+)", answer, re.MULTILINE | re.IGNORECASE)
-        await reader.readexactly(int(length[1]) if length else 0)
-        return int(answer.split(" ", 2)[1])
+        return lines, body
+
+    def _simple(self, seed: int) -> tuple[tuple[str, ...], bytes]:
+        lines = (f"POST /{self._path} HTTP/1.1", f"Host: {self.address}", "Content-Type: application/json")
+        return lines, json.dumps({"seed": seed}).encode()
 
     def close(self) -> None:
         """Hang up."""
@@ -153,9 +168,11 @@ async def open_load(address: str, seconds: float, rate: float) -> dict[str, Any]
 
 def loaded(address: str, seconds: float, rate: float | None) -> dict[str, Any]:
     """A load from a process of its own, and the runs that the server made of it."""
-    before = counted(address)
     command = [sys.executable, __file__, address, "--seconds", str(seconds), "--load", str(rate or 0)]
+    before = None if "/" in address else counted(address)
     row: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    if before is None:
+        return row
     runs, samples = (after - first for first, after in zip(before, counted(address), strict=True))
     return {**row, "samples_per_run": round(samples / max(runs, 1), 2)}
 
@@ -173,23 +190,58 @@ def served(art: Path, threads: int | None, seconds: float, delay_ms: float) -> l
     """All loads on one server."""
     command = [sys.executable, "-m", "gantools.cli.app", "serve", f"{NAME}={art}", "--port", "0", "--json"]
     command += ["--max-delay-ms", str(delay_ms), *(["--threads", str(threads)] if threads else [])]
-    rows = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             address = urlsplit(json.loads("".join(iter(server.stdout.readline, "}\n")) + "}")["url"]).netloc
-            loaded(address, 1.0, None)  # the first runs allocate
-            closed = loaded(address, seconds, None)
-            rows.append({"load": "closed", "callers": CALLERS, **closed})
-            print(json.dumps({"max_delay_ms": delay_ms, **rows[-1]}), flush=True)
-            for share in SHARES:
-                row = loaded(address, seconds, share * closed["answers_per_s"])
-                rows.append({"load": "open", "share": share, **row})
-                print(json.dumps({"max_delay_ms": delay_ms, **rows[-1]}), flush=True)
+            rows = all_loads(address, seconds, {"server": "gantools serve", "max_delay_ms": delay_ms})
         finally:
             server.send_signal(signal.SIGTERM)
     assert server.returncode == 0
-    return [{"max_delay_ms": delay_ms, **row} for row in rows]
+    return rows
+
+
+def served_by_peer(
+    python: str, art: Path, threads: int | None, seconds: float, delay_ms: float
+) -> list[dict[str, Any]]:
+    """The same, by LitServe."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    batch = load_artifact(art).manifest.graphs["generator"].spec.largest_batch
+    command = [python, str(Path(__file__).with_name("serving_peer.py")), str(art), str(port), "--batch", str(batch)]
+    command += ["--delay-ms", str(delay_ms), *(["--threads", str(threads)] if threads else [])]
+    with subprocess.Popen(command, stdout=sys.stderr, start_new_session=True) as server:
+        try:
+            wait_for(port)
+            return all_loads(f"127.0.0.1:{port}/predict", seconds, {"server": "LitServe", "max_delay_ms": delay_ms})
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def wait_for(port: int, path: str = "/health") -> None:
+    """Until somebody answers; a minute at most."""
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("the peer does not answer")
+
+
+def all_loads(address: str, seconds: float, about: dict[str, Any]) -> list[dict[str, Any]]:
+    """Saturation, and loads at shares of it."""
+    loaded(address, 1.0, None)  # the first runs allocate
+    closed = loaded(address, seconds, None)
+    rows = [about | {"load": "closed", "callers": CALLERS, **closed}]
+    print(json.dumps(rows[-1]), flush=True)
+    for share in SHARES:
+        rows.append(
+            about | {"load": "open", "share": share, **loaded(address, seconds, share * closed["answers_per_s"])}
+        )
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
 
 
 def main() -> None:
@@ -199,6 +251,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each load")
     parser.add_argument("--delays", type=float, nargs="+", default=[0.0, 2.0], help="--max-delay-ms of the server")
+    parser.add_argument("--peer", metavar="PYTHON", help="a Python with LitServe, to serve the same session")
     parser.add_argument("--record", type=Path, help="append a line to this file")
     parser.add_argument("--load", type=float, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -216,6 +269,9 @@ def main() -> None:
     alone = session_alone(art, chosen.threads, min(chosen.seconds, 3.0))
     print(json.dumps({"session": alone}), flush=True)
     rows = [row for delay in chosen.delays for row in served(art, chosen.threads, chosen.seconds, delay)]
+    if chosen.peer:
+        for delay in chosen.delays:
+            rows += served_by_peer(chosen.peer, art, chosen.threads, chosen.seconds, delay)
     load_meanwhile = watch.stop()
     for warning in load_meanwhile.warnings:
         print(f"warning: {warning}", file=sys.stderr)

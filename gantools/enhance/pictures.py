@@ -116,7 +116,7 @@ def _all_made(
 
 def _plan(net: ImageToImage, reach: Reach | str, picture: Picture, options: Options, on_event: OnEvent) -> Plan:
     given = {"batch": options.batch, "tile": options.tile}
-    return chosen(net, reach, picture.pixels, **given, measured=False, on_event=on_event)
+    return chosen(net, reach, picture.pixels, **given, coming=None, on_event=on_event)
 
 
 def _made(net: ImageToImage, plan: Plan, picture: Picture) -> Enlarged:

@@ -19,6 +19,7 @@ _TILES = (256, 512, 384, 768, 128, 1024)
 _BATCHES = (1, 4, 2, 8)
 _MOST_PIXELS = 2**21  # of the input in one run: more needs gigabytes of memory in between
 _BUDGET_S = 8.0
+_SHARE = 0.03  # of the time that all images take: measuring shall pay
 _USUAL_TILE = 512
 
 
@@ -63,7 +64,7 @@ def chosen(
     *,
     batch: int | None,
     tile: int | None,
-    measured: bool,
+    coming: int | None,
     on_event: OnEvent,
 ) -> Plan:
     """The fastest plan for images of this size, among those that the options allow.
@@ -74,7 +75,8 @@ def chosen(
         example: (height, width, channels) uint8.
         batch: Given by the caller; none: measured.
         tile: Given by the caller, 0 for whole images; none: measured.
-        measured: Whether measuring pays; else what is usual.
+        coming: How many such images there are, which says how long measuring may take; none: too few, so that the
+            plan is the usual one.
         on_event: Who is told when images cannot be cut, and when cuts may show in the last bits.
 
     Raises:
@@ -107,10 +109,10 @@ def chosen(
     most = net.generator.session.spec.largest_batch
     batches = [min(batch, most)] if batch else [one for one in _BATCHES if one <= most]
     plans = [_plan(reach, size, number) for size in sizes for number in batches]
-    if not measured and not batch:
+    if coming is None and not batch:
         usual = _USUAL_TILE if _USUAL_TILE in sizes and 4 * height * width > _MOST_PIXELS else sizes[0]
         plans = [_plan(reach, usual, 1)]
-    plan = plans[0] if len(plans) == 1 else _fastest(net, plans, example)
+    plan = plans[0] if len(plans) == 1 else _fastest(net, plans, example, coming or 1)
     if plan.tile and isinstance(reach, Reach) and reach.rounded:
         on_event(Note(f"tiles equal whole images within rounding only: '{reach.rounded[0]}' interpolates", "info"))
     return plan
@@ -160,10 +162,10 @@ def _plan(reach: Reach | str, tile: int, batch: int) -> Plan:
     return Plan(batch, tile, reach.halo, reach.align) if tile and isinstance(reach, Reach) else Plan(batch)
 
 
-def _fastest(net: ImageToImage, plans: list[Plan], example: Images) -> Plan:
+def _fastest(net: ImageToImage, plans: list[Plan], example: Images, coming: int) -> Plan:
     """Each plan's first run is thrown away; when the budget is spent, the best so far is it."""
     best, best_s = plans[0], float("inf")
-    ends_at = time.perf_counter() + _BUDGET_S
+    started = time.perf_counter()
     for plan in plans:
         tile = plan.tile or max(example.shape)
         part = np.stack([example[:tile, :tile]] * plan.batch)
@@ -173,7 +175,7 @@ def _fastest(net: ImageToImage, plans: list[Plan], example: Images) -> Plan:
         seconds = min(_seconds(net, part, plan.batch) for _ in range(2)) * cuts / plan.batch
         if seconds < best_s:
             best, best_s = plan, seconds
-        if time.perf_counter() > ends_at:
+        if time.perf_counter() - started > min(_BUDGET_S, _SHARE * best_s * coming):
             break
     return best
 

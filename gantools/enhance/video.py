@@ -6,6 +6,7 @@ with everything else that the source holds, and OUT appears.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
@@ -247,7 +248,7 @@ def _plan(
         np.concatenate([example, example], axis=-1) if net.between else example,
         batch=options.batch,
         tile=options.tile,
-        measured=True,
+        coming=converter.video.frames or sys.maxsize,
         on_event=on_event,
     )
 

@@ -1,5 +1,6 @@
 """Whole or in tiles, and how many at once."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def opened(art: Path) -> Iterator[tuple[ImageToImage, Reach | str]]:
 
 
 def choose(art: Path, height: int, width: int, events: list[Event] | None = None, **options: Any) -> Plan:
-    given = {"batch": None, "tile": None, "measured": False, **options}
+    given = {"batch": None, "tile": None, "coming": None, **options}
     for net, reach in opened(art):
         watch = (events if events is not None else []).append
         return chosen(net, reach, np.zeros((height, width, 3), np.uint8), **given, on_event=watch)
@@ -114,15 +115,30 @@ def test_the_fastest_is_kept(art: Path, monkeypatch: pytest.MonkeyPatch) -> None
         return 0.001 if (images.shape[1], batch) == (128, 4) else 1.0
 
     monkeypatch.setattr(plans, "_seconds", seconds)
-    assert choose(art, 200, 200, measured=True) == Plan(4, 128, 4, 1)
+    assert choose(art, 200, 200, coming=10**6) == Plan(4, 128, 4, 1)
     assert {size for size, _ in tried} == {(200, 200), (128, 128)}
     assert {batch for _, batch in tried} == {1, 2, 4, 8}
-    assert choose(art, 200, 200, measured=True, batch=2, tile=0) == Plan(2)
+    assert choose(art, 200, 200, coming=10**6, batch=2, tile=0) == Plan(2)
 
 
 def test_measuring_ends_with_its_budget(art: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "_BUDGET_S", 0.0)
-    assert choose(art, 200, 200, measured=True) == Plan(1)
+    assert choose(art, 200, 200, coming=10**6) == Plan(1)
+
+
+def test_few_frames_are_not_worth_measuring(art: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def seconds(_: ImageToImage, images: Any, batch: int) -> float:
+        tried.append((images.shape[1], batch))
+        time.sleep(0.002)
+        return 0.002
+
+    monkeypatch.setattr(plans, "_seconds", seconds)
+    assert choose(art, 200, 200, coming=10) == Plan(1)
+    assert tried == [(200, 1)] * 2
+    choose(art, 200, 200, coming=10**6)
+    assert len(tried) > 4
 
 
 def test_a_compiled_graph_does_not_say_how_far_it_looks(art: Path) -> None:
