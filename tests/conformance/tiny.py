@@ -62,7 +62,7 @@ MODELS_SMALL: dict[str, list[Options]] = {
     ],
     "unet": [
         {
-            **{"channels": 3, "width": 4, "depth": 3, "objective": "pix2pix"},
+            **{"channels": 3, "width": 4, "depth": 3, "keeps_luma": True, "objective": "pix2pix"},
             "discriminator": {**_PATCHES, "conditional": True},
         },
     ],

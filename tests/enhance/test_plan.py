@@ -126,6 +126,14 @@ def test_measuring_ends_with_its_budget(art: Path, monkeypatch: pytest.MonkeyPat
     assert choose(art, 200, 200, coming=10**6) == Plan(1)
 
 
+def test_a_larger_batch_has_to_be_clearly_faster(art: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for gain, plan in ((0.98, Plan(1)), (0.9, Plan(4))):
+        monkeypatch.setattr(
+            plans, "_seconds", lambda _, images, batch, gain=gain: batch * (gain if batch == 4 else 1.0)
+        )
+        assert choose(art, 200, 200, coming=10**6, tile=0) == plan
+
+
 def test_few_frames_are_not_worth_measuring(art: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
 

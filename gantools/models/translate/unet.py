@@ -8,10 +8,10 @@ image always becomes the same image. (The published code leaves it on, which sec
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from gantools.core.spec import Frozen
@@ -19,6 +19,7 @@ from gantools.models.initialization import dcgan_normal
 from gantools.models.model import Architecture, Model
 from gantools.models.translate.beside import Beside, with_beside
 from gantools.models.translate.graphs import translation_model
+from gantools.models.translate.luma import with_luma_of
 from gantools.models.translate.norm import NormName, norm_layer
 
 LEAST = 16  # pixels of a side
@@ -35,6 +36,7 @@ class UNetConfig(Frozen):
         depth: How often the size is halved; published: 8 for images of 256 pixels. Heights and widths are multiples of
             ``2**depth``, to which smaller images are padded.
         dropout: Share of the innermost maps' values that is dropped in training; published: 0.5.
+        keeps_luma: Whether only colours are made, and brightness stays that of the given image: to colour pictures.
         norm: See ``gantools.models.translate.norm``.
         beside: What is trained beside it: ``inverse``, a second translator that goes back, for the objective
             ``cyclegan``; ``projection``, for ``cut``; see ``gantools.models.translate.beside``.
@@ -44,8 +46,15 @@ class UNetConfig(Frozen):
     width: int = Field(default=64, ge=4)
     depth: int = Field(default=6, ge=2, le=9)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    keeps_luma: bool = False
     norm: NormName = "instance"
     beside: Beside = "nothing"
+
+    @model_validator(mode="after")
+    def _has_colours(self) -> Self:
+        if self.keeps_luma and self.channels == 1:
+            raise ValueError("keeps_luma: a grey image is luma alone; set channels=3")
+        return self
 
 
 class UNet(nn.Module):
@@ -79,6 +88,7 @@ class UNet(nn.Module):
         self.to_image = nn.Sequential(
             nn.ReLU(), nn.ConvTranspose2d(2 * widths[0], config.channels, kernel_size=4, stride=2, padding=1)
         )
+        self.keeps_luma = config.keeps_luma
         self.feature_widths = (config.channels, *widths[:-1])
         self.apply(dcgan_normal)
 
@@ -93,7 +103,7 @@ class UNet(nn.Module):
         for up in self.ups:
             here = torch.cat([up(here), maps.pop()], 1)
         made: Tensor = torch.tanh(self.to_image(here))
-        return made
+        return with_luma_of(made.float(), image) if self.keeps_luma else made
 
     def features(self, image: Tensor) -> list[Tensor]:
         """The image and its maps on the way down but the smallest, largest first: (batch, channels, height, width)."""

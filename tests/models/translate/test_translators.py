@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from gantools.models.translate.beside import INVERSE, Projection
@@ -50,6 +51,22 @@ def test_what_the_norm_looks_at(kind: Any) -> None:
         net.eval()
         assert torch.allclose(net(given)[:1], net(given[:1]), atol=1e-5)
         assert torch.allclose(net(given), together, atol=1e-5) == (kind == "instance")
+
+
+def test_colours_are_made_and_brightness_is_kept() -> None:
+    torch.manual_seed(0)
+    net = UNet(UNetConfig(width=4, depth=3, keeps_luma=True)).eval()
+    given = image()
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    with torch.no_grad():
+        made = net(given)
+        net.keeps_luma = False
+        free = net(given)
+    assert torch.allclose((made * weights).sum(1), (given * weights).sum(1), atol=1e-5)
+    assert torch.allclose(made[:, 0] - made[:, 1], free[:, 0] - free[:, 1], atol=1e-5)
+    assert not torch.allclose((free * weights).sum(1), (given * weights).sum(1), atol=1e-2)
+    with pytest.raises(ValidationError, match="keeps_luma: a grey image is luma alone; set channels=3"):
+        UNetConfig(channels=1, keeps_luma=True)
 
 
 def test_dropout_is_for_the_training_alone() -> None:
