@@ -10,6 +10,7 @@ from torch import nn
 from gantools.core.errors import ExportError
 from gantools.core.spec import AxisRange, GraphSpec, TensorSpec
 from gantools.export.onnx import OPSET, check_pure, write_onnx
+from gantools.models import MODELS
 from gantools.models.model import ExportGraph
 
 SPEC = GraphSpec(
@@ -98,3 +99,27 @@ def test_a_batch_statistic_in_a_graph_is_found() -> None:
     model = ir.Model(ir.Graph([x], [node.outputs[0]], nodes=[node], opset_imports={"": 22}), ir_version=10)
     with pytest.raises(ExportError, match=r"'bn' \(BatchNormalization\) uses the statistics of its batch"):
         check_pure(model, SPEC)
+
+
+def test_what_was_exported_before_has_no_say_in_which_sizes_a_graph_takes(tmp_path: Path) -> None:
+    """A loop that was traced for ten steps must not be found again where any number of steps is asked for."""
+    row = MODELS.load("text_gru")
+    graph = row.build(row.Config(vocabulary=30, steps=10, embedding=4, hidden=8)).eval().graphs["generator"]
+
+    def fixed(tensors: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+        shapes = [tuple(10 if size == "steps" else size for size in one.shape) for one in tensors]
+        return tuple(one.model_copy(update={"shape": shape}) for one, shape in zip(tensors, shapes, strict=True))
+
+    axes = {name: limits for name, limits in graph.spec.axes.items() if name != "steps"}
+    ten = GraphSpec(inputs=fixed(graph.spec.inputs), outputs=fixed(graph.spec.outputs), axes=axes)
+    assert "steps" in graph.spec.axes
+    write_onnx(graph, ten, tmp_path / "ten.onnx")
+    write_onnx(graph, graph.spec, tmp_path / "any.onnx")
+    shapes = [
+        [
+            dim.dim_param or dim.dim_value
+            for dim in onnx.load(tmp_path / file).graph.output[0].type.tensor_type.shape.dim
+        ]
+        for file in ("ten.onnx", "any.onnx")
+    ]
+    assert shapes == [["batch", 10], ["batch", "steps"]]
