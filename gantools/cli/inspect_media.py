@@ -46,8 +46,10 @@ def inspect_media(path: Path, artifact: Path | None, trusted: Path | None, *, as
     mark = mark_of_picture(path) if is_picture else mark_of_video(path)
     can_check = bool(installed_versions(["c2pa-python"])) or trusted is not None
     signed = credentials_of(path, trusted) if can_check else None
-    facts = {**mark.facts, **(signed.facts if signed else {})}  # what is signed is to be believed before what is not
-    source_type = (signed.source_type if signed else "") or mark.source_type
+    held = signed if signed is not None and signed.hold else None
+    facts = {**mark.facts, **(held.facts if held else {})}  # what is signed is to be believed before what is not
+    source_type = (held.source_type if held else "") or mark.source_type
+    tool = mark.tool or (held.tool if held else "")
     matches = None if digest is None else facts.get("artifact") == digest
     if as_json:
         emit_json(
@@ -55,7 +57,7 @@ def inspect_media(path: Path, artifact: Path | None, trusted: Path | None, *, as
                 "path": str(path),
                 "kind": "picture" if is_picture else "video",
                 "marked": bool(mark or signed),
-                "tool": mark.tool or (signed.tool if signed else ""),
+                "tool": tool,
                 "source_type": source_type,
                 "origin": facts,
                 "c2pa": asdict(signed) if signed else None,
@@ -64,7 +66,7 @@ def inspect_media(path: Path, artifact: Path | None, trusted: Path | None, *, as
             }
         )
     else:
-        _show(path, mark.tool or (signed.tool if signed else ""), source_type, facts, _status(signed, can_check))
+        _show(path, tool, source_type, facts, _status(signed, can_check))
         if matches is not None:
             other = f"is another one, {digest}" if "artifact" in facts else "is named by nothing in the file"
             typer.echo(f"'{artifact}' {'is the artifact that is named' if matches else other}")

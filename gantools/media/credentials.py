@@ -146,6 +146,11 @@ class Credentials:
     source_type: str = ""
     facts: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def hold(self) -> bool:
+        """Whether all of it is as it was signed, by whomever."""
+        return self.state in ("trusted", "valid")
+
 
 def credentials_of(path: Path, trusted: Path | None = None) -> Credentials | None:
     """Check the manifest of a picture or a video.
@@ -178,11 +183,11 @@ def credentials_of(path: Path, trusted: Path | None = None) -> Credentials | Non
 
 
 def _credentials(found: dict[str, Any]) -> Credentials:
-    manifest = found["manifests"][found["active_manifest"]]
+    manifest = found.get("manifests", {}).get(found.get("active_manifest"), {})
     failures = found.get("validation_results", {}).get("activeManifest", {}).get("failure", [])
-    state = {"Trusted": "trusted", "Valid": "valid"}.get(found["validation_state"], "invalid")
+    state = {"Trusted": "trusted", "Valid": "valid"}.get(found.get("validation_state", ""), "invalid")
     by = manifest.get("signature_info", {})
-    tool = next(iter(manifest.get("claim_generator_info", [])), {})
+    tool: dict[str, Any] = next(iter(manifest.get("claim_generator_info", [])), {})
     data = {one["label"]: one["data"] for one in manifest.get("assertions", []) if isinstance(one.get("data"), dict)}
     actions = [one for label in data if label.startswith("c2pa.actions") for one in data[label].get("actions", [])]
     return Credentials(

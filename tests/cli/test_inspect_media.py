@@ -113,7 +113,7 @@ def test_a_wrong_key_or_place_is_one_sentence_and_nothing_is_written(art: Path, 
     texts = make_texts(tmp_path / "texts")
     before = sorted(tmp_path.iterdir())
     out = tmp_path / "a.png"
-    cases = [
+    cases: list[tuple[list[str | Path], str]] = [
         ([art, "--c2pa", tmp_path / "none.pem", "--out", out], "none.pem' cannot be read: No such file"),
         ([art, "--c2pa", other, "--c2pa-certificate", chain, "--out", out], "does not belong to the first certificate"),
         ([art, "--c2pa", key, "--out", out], "holds no certificates as PEM"),
