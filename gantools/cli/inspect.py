@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantools.cli.options import ArtifactPath, Json
+from gantools.cli.inspect_media import inspect_media, is_media
+from gantools.cli.options import Json
 from gantools.cli.output import emit_json, show_pairs, show_table
 
 if TYPE_CHECKING:
@@ -14,16 +16,34 @@ if TYPE_CHECKING:
 
 
 def command(
-    artifact: ArtifactPath,
+    artifact: Annotated[
+        Path, typer.Argument(metavar="ART", help="An artifact folder, a lone .onnx, or a picture or video file.")
+    ],
     layers: Annotated[
         bool, typer.Option("--layers", help="Also open the main graph and list its layers as compiled.")
     ] = False,
+    made_by: Annotated[
+        Path | None, typer.Option("--artifact", metavar="ART", help="Of a picture or video: whether this one made it.")
+    ] = None,
+    trusted: Annotated[
+        Path | None, typer.Option("--trust", metavar="CERTS", help="Of a signed file: authorities to trust, as PEM.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Show what an artifact is and what was proved.
+    """Show what an artifact is and what was proved, or where a picture or video says it comes from.
 
-    Graphs, inputs and outputs, precision, what made it, and how far each step was from the one before.
+    Graphs, inputs and outputs, precision, what made it, and how far each step was from the one before. Of pictures and
+    videos: tool, artifact, seeds, IPTC's source type, and whether a signature (C2PA) holds: exit code 4 where not.
     """
+    from gantools.core.errors import RecipeError
+
+    if is_media(artifact):
+        inspect_media(artifact, made_by, trusted, as_json=json)
+        return
+    if made_by is not None or trusted is not None:
+        raise RecipeError(
+            f"'{artifact}' is no picture or video, which --artifact and --trust are for.", hint="leave them out"
+        )
     from gantools.core.artifact import load_artifact
     from gantools.runtime.session import Session
 

@@ -52,6 +52,7 @@ def command(
 
     from gantools.data import open_images
     from gantools.media.grid import save_images
+    from gantools.media.provenance import EDITED
     from gantools.metrics.psnr import psnr_db
     from gantools.metrics.reference import chosen
     from gantools.samplers import open_artifact
@@ -74,7 +75,8 @@ def command(
         pairs = np.stack([originals, generator.reconstruct(originals, batch=batch, settings=turned)], axis=1)
         origin = {**generator.origin, "gantools.images": found.name}
     names = [f"{place}-{kind}" for place in places for kind in ("original", "reconstruction")]
-    save_images(out, pairs, names, columns=2 * columns, scale=scale, metadata=origin)
+    # Half of what is shown is as it was given.
+    save_images(out, pairs, names, columns=2 * columns, scale=scale, metadata=origin, source_type=EDITED)
     psnr = psnr_db(pairs[:, 1], pairs[:, 0])
     if json:
         emit_json({"out": str(out), "count": len(places), "psnr_db": psnr, "images_sha256": found.digest, **origin})

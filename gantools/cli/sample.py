@@ -24,6 +24,7 @@ from gantools.cli.sample_texts import write_texts
 
 if TYPE_CHECKING:
     from gantools.core.artifact import Manifest
+    from gantools.media.grid import Sign
 
 EACH = "each"
 
@@ -59,6 +60,14 @@ def command(
     batch: Batch = None,
     columns: Annotated[int | None, typer.Option(min=1, help="Images in a row of the grid.")] = None,
     scale: Scale = 1,
+    c2pa: Annotated[
+        Path | None,
+        typer.Option("--c2pa", metavar="KEY", help="Sign each PNG with this key, PEM, as Content Credentials (C2PA)."),
+    ] = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option("--c2pa-certificate", metavar="CHAIN", help="The key's certificates, PEM; none: in KEY's file."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Draw one sample for each seed.
@@ -69,12 +78,14 @@ def command(
 
     import numpy as np
 
+    from gantools.core.errors import RecipeError
     from gantools.media.grid import save_images
     from gantools.samplers import open_artifact
 
     numbers, turned = parse_ints(seeds, "--seeds"), parse_settings(settings)
     if temperature is not None:
         turned["temperature"] = temperature
+    sign = _signing(c2pa, certificates, out)
     chain = [artifact, *(others or ())]
     with open_artifact(chain, graph=graph, backend=backend, device=device, threads=threads) as generator:
         for reason in generator.passed_over:
@@ -83,6 +94,8 @@ def command(
         chosen = [number for _, number in rows] if label == EACH else label
         how: dict[str, Any] = {"batch": batch, "settings": turned, "label": chosen, "prefix": prefix, "steps": steps}
         if generator.artifact.manifest.modality == "text":
+            if sign is not None:
+                raise RecipeError("--c2pa signs pictures, and this artifact makes texts.", hint="leave it out")
             write_texts(generator, [seed for seed, _ in rows], out=out, as_json=json, stream=stream, **how)
             return
         out = out or Path("grid.png")
@@ -102,6 +115,7 @@ def command(
         metadata={**origin, "gantools.seeds": seeds},
         own=[{"gantools.seeds": str(seed)} for seed, _ in rows],
         scale=scale,
+        sign=sign,
     )
     digest = hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
     if json:
@@ -118,3 +132,18 @@ def _rows(manifest: Manifest, seeds: list[int], label: str | None) -> list[tuple
 
     numbers = range(classes_of(manifest, label)) if label == EACH else range(1)
     return [(seed, number) for seed in seeds for number in numbers]
+
+
+def _signing(key: Path | None, certificates: Path | None, out: Path | None) -> Sign | None:
+    """How pictures are signed, which is tried before anything is computed."""
+    from gantools.core.errors import RecipeError
+
+    if key is None:
+        if certificates is not None:
+            raise RecipeError("--c2pa-certificate goes with --c2pa KEY.", hint="give the key as well")
+        return None
+    if out is not None and out.suffix == ".npy":
+        raise RecipeError(f"--c2pa signs pictures, and '{out}' is an array.", hint="give --out a .png or a folder")
+    from gantools.media.credentials import read_signer
+
+    return read_signer(key, certificates or key).sign

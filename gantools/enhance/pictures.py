@@ -34,7 +34,7 @@ def enhance_picture(
     picture = read_picture(source, net.channels)
     _say_depth([source.name] if picture.deep else [], on_event)
     plan = _plan(net, reach, picture, options, on_event)
-    write_picture(out, _made(net, plan, picture), picture)
+    write_picture(out, _made(net, plan, picture), picture, net.generator.origin)
     return Report(out, "picture", 1, time.perf_counter() - begun_at, 1, str(plan))
 
 
@@ -80,7 +80,7 @@ def enhance_folder(
         deep: list[str] = []
         plans: list[str] = []
         for path, picture, made, plan in ahead(_all_made(net, reach, left, options, on_event), _AHEAD, "net"):
-            write_picture(folder / path.relative_to(source), made, picture)
+            write_picture(folder / path.relative_to(source), made, picture, net.generator.origin)
             plans = [str(plan)]
             deep += [path.name] if picture.deep else []
             done += 1

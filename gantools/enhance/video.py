@@ -28,6 +28,7 @@ from gantools.enhance.work import Work
 from gantools.media.video.colour import Converter
 from gantools.media.video.encoder import Encoder, Settings, settings_of
 from gantools.media.video.join import Joined, Joiner, wants_headers_apart
+from gantools.media.video.mark import marks_for
 from gantools.media.video.original import Original
 from gantools.media.video.pieces import PieceWriter
 from gantools.media.video.source import Losses, Video, frames
@@ -90,7 +91,7 @@ def enhance_video(
     work = Work(out, resume=options.resume)
     try:
         work.folder.mkdir(parents=True, exist_ok=True)
-        joiner = Joiner(video, settings, out, options.dropped)
+        joiner = Joiner(video, settings, out, options.dropped, *marks_for(video.path, out, net.generator.origin))
         joiner.rehearse(work.folder / "rehearsal.partial")
         converter = Converter(shown, settings.colours, settings.pixels, net.channels, net.scale, size)
         plan = _plan(work, net, reach, converter, options, on_event)

@@ -1,10 +1,10 @@
-"""Image grids as PNG, with where they come from in the file's text chunks."""
+"""Image grids as PNG, with where they come from in the file's text chunks and as XMP."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ import numpy.typing as npt
 
 from gantools.core.atomic import write_atomic
 from gantools.core.optional import require
+from gantools.media.provenance import GENERATED, XMP_CHUNK, packet
 
 Images = npt.NDArray[np.uint8]
+Sign = Callable[[bytes, Mapping[str, str]], bytes]
+"""A picture file, and where it comes from, to the file that is signed."""
 
 
 def image_grid(images: Images, *, columns: int | None = None, gap: int = 2) -> Images:
@@ -38,18 +41,23 @@ def image_grid(images: Images, *, columns: int | None = None, gap: int = 2) -> I
     return grid
 
 
-def png_bytes(image: Images, metadata: Mapping[str, str] | None = None, *, scale: int = 1) -> bytes:
+def png_bytes(
+    image: Images, metadata: Mapping[str, str] | None = None, *, scale: int = 1, source_type: str = GENERATED
+) -> bytes:
     """Encode one image.
 
     Args:
         image: (height, width, channels) uint8, one channel for grey or three for RGB.
-        metadata: Text chunks, such as seeds and artifact digest.
+        metadata: Of what a network made: text chunks, such as seeds and artifact digest, which also go into XMP.
         scale: Whole-number enlargement, each pixel a square.
+        source_type: What XMP calls it: ``GENERATED`` or ``EDITED``.
     """
     pil: Any = require("PIL.Image", extra="media", why="to write PNG files")
     chunks = require("PIL.PngImagePlugin", extra="media", why="to write PNG files").PngInfo()
     for key, value in (metadata or {}).items():
         chunks.add_itxt(key, value)
+    if metadata:
+        chunks.add_itxt(XMP_CHUNK, packet(metadata, source_type).decode())
     pixels = np.repeat(np.repeat(image, scale, axis=0), scale, axis=1)
     out = io.BytesIO()
     pil.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(out, "PNG", pnginfo=chunks)
@@ -72,6 +80,8 @@ def save_images(
     metadata: Mapping[str, str] | None = None,
     own: Sequence[Mapping[str, str]] | None = None,
     scale: int = 1,
+    source_type: str = GENERATED,
+    sign: Sign | None = None,
 ) -> None:
     """Write images as the suffix of ``out`` says: ``.png`` for one grid, ``.npy`` for the array, or a folder of PNGs.
 
@@ -80,18 +90,25 @@ def save_images(
         images: (n, height, width, channels) uint8, or (rows, columns, height, width, channels).
         names: Of each image in a folder, without suffix.
         columns: Images in a row of the grid; none: those of ``images``, or as square as possible.
-        metadata: Text chunks of every PNG.
-        own: Text chunks of each image in a folder, beside those.
+        metadata: Of every PNG, as in ``png_bytes``.
+        own: Of each image in a folder, beside those.
         scale: As ``png_bytes``.
+        source_type: As ``png_bytes``.
+        sign: What each PNG goes through before it is written.
     """
-    flat = images.reshape(-1, *images.shape[-3:])
+
+    def encoded(image: Images, facts: Mapping[str, str]) -> bytes:
+        content = png_bytes(image, facts, scale=scale, source_type=source_type)
+        return sign(content, facts) if sign else content
+
+    flat, facts = images.reshape(-1, *images.shape[-3:]), metadata or {}
     if out.suffix == ".npy":
         content = io.BytesIO()
         np.save(content, images, allow_pickle=False)
         write_atomic(out, content.getvalue())
     elif out.suffix == ".png":
         given = images.shape[1] if images.ndim == 5 else None
-        save_grid(out, flat, columns=columns or given, metadata=metadata, scale=scale)
+        write_atomic(out, encoded(image_grid(flat, columns=columns or given), facts))
     else:
         for image, name, chunks in zip(flat, names, own or [{}] * len(flat), strict=True):
-            write_atomic(out / f"{name}.png", png_bytes(image, {**(metadata or {}), **chunks}, scale=scale))
+            write_atomic(out / f"{name}.png", encoded(image, {**facts, **chunks}))

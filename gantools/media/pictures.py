@@ -1,10 +1,10 @@
-"""Picture files for networks and back, with what comes with them: transparency, colour profile, EXIF."""
+"""Picture files for networks and back, with what comes with them: transparency, colour profile, EXIF, XMP."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from gantools.core.atomic import write_atomic
 from gantools.core.errors import DataError, RecipeError, first_line
 from gantools.core.optional import require
+from gantools.media.provenance import EDITED, PREFIX, XMP_CHUNK, Mark, amended, in_order, mark_of_packet, packet
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _OPAQUE = (".jpg", ".jpeg")
@@ -24,6 +25,8 @@ _SAVE: dict[str, dict[str, Any]] = {
     ".tif": {"compression": "tiff_deflate"},
     ".tiff": {"compression": "tiff_deflate"},
 }
+_TIFF_XMP = 700
+_MOST_XMP_OF_JPEG = 65_502  # a segment holds no more
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -38,6 +41,7 @@ class Picture:
         grey: Whether the file is, although the network takes RGB.
         deep: Whether the file has more than 8 bits a component.
         kept: What goes with the new file: ``icc_profile``, ``exif``, ``dpi``.
+        xmp: The packet of XMP, which goes with it, too; empty: there is none.
     """
 
     pixels: Pixels
@@ -46,6 +50,7 @@ class Picture:
     grey: bool = False
     deep: bool = False
     kept: dict[str, Any] = field(default_factory=dict)
+    xmp: bytes = b""
 
 
 def read_picture(path: Path, channels: int) -> Picture:
@@ -94,9 +99,14 @@ def _read(
             deep = image.mode.startswith("I") or any(";16" in _raw_mode(tile[3]) for tile in image.tile)
             image.load()
             kept = {key: image.info[key] for key in ("icc_profile", "exif", "dpi") if key in image.info}
-            return _picture(image, channels, deep, kept)
+            return replace(_picture(image, channels, deep, kept), xmp=_xmp(image))
     except (OSError, SyntaxError, ValueError, pil.DecompressionBombError) as err:
         raise DataError(f"{name} cannot be read as a picture: {first_line(err)}") from err
+
+
+def _xmp(image: Any) -> bytes:
+    found = image.info.get("xmp", b"")
+    return found if isinstance(found, bytes) else str(found).encode()
 
 
 def _raw_mode(arguments: Any) -> str:
@@ -122,29 +132,32 @@ def _picture(image: Any, channels: int, deep: bool, kept: dict[str, Any]) -> Pic
     return Picture(pixels.reshape(*pixels.shape[:2], channels), None, alpha, grey, deep, kept)
 
 
-def write_picture(path: Path, made: Pixels, source: Picture) -> None:
+def write_picture(path: Path, made: Pixels, source: Picture, origin: Mapping[str, str] | None = None) -> None:
     """Encode what a network made of a picture; the file appears whole or not at all.
 
     Args:
         path: The file, of a kind that ``SUFFIXES`` names.
         made: (height, width, channels) uint8.
         source: What it is made of.
+        origin: As in ``encode_picture``.
 
     Raises:
         RecipeError: The file cannot be of this kind.
         ArtifactError: The disk refused.
     """
     check_suffix(path)
-    write_atomic(path, encode_picture(path.suffix.lower(), made, source))
+    write_atomic(path, encode_picture(path.suffix.lower(), made, source, origin))
 
 
-def encode_picture(suffix: str, made: Pixels, source: Picture) -> bytes:
+def encode_picture(suffix: str, made: Pixels, source: Picture, origin: Mapping[str, str] | None = None) -> bytes:
     """As ``write_picture``, the bytes of the file.
 
     Args:
         suffix: One of ``SUFFIXES``.
         made: (height, width, channels) uint8.
         source: What it is made of.
+        origin: Of the network, as ``Generator.origin``, which goes into XMP; none: no network made it. A .bmp has no
+            place for it.
 
     Raises:
         RecipeError: Such a file cannot be transparent.
@@ -166,8 +179,20 @@ def encode_picture(suffix: str, made: Pixels, source: Picture) -> bytes:
         image.putalpha(pil.fromarray(source.alpha).resize(size, pil.Resampling.BICUBIC))
     content = io.BytesIO()
     kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
-    image.save(content, kind, **_SAVE.get(suffix, {}), **source.kept)
+    xmp = source.xmp if origin is None else amended(source.xmp, origin)
+    if kind == "JPEG" and len(xmp) > _MOST_XMP_OF_JPEG:
+        xmp = b"" if origin is None else packet(origin, EDITED)  # what came along has no room there
+    image.save(content, kind, **_SAVE.get(suffix, {}), **source.kept, **(_with_xmp(kind, xmp) if xmp else {}))
     return content.getvalue()
+
+
+def _with_xmp(kind: str, xmp: bytes) -> dict[str, Any]:
+    """What Pillow takes to write a packet into a file of this kind."""
+    if kind == "PNG":
+        chunks = require("PIL.PngImagePlugin", extra="media", why="to write PNG files").PngInfo()
+        chunks.add_itxt(XMP_CHUNK, xmp.decode(errors="replace"))
+        return {"pnginfo": chunks}
+    return {"TIFF": {"tiffinfo": {_TIFF_XMP: xmp}}, "BMP": {}}.get(kind, {"xmp": xmp})
 
 
 def check_suffix(path: Path) -> None:
@@ -178,3 +203,21 @@ def check_suffix(path: Path) -> None:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise RecipeError(f"no picture file is called '{path.name}'.", hint=f"suffixes are {', '.join(SUFFIXES)}")
+
+
+def mark_of_picture(path: Path) -> Mark:
+    """Where a picture says it comes from: by XMP, and in PNG by text chunks as well.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    pil: Any = require("PIL.Image", extra="media", why="to read pictures")
+    try:
+        with pil.open(path) as image:
+            image.load()
+            chunks = {key: text for key, text in image.info.items() if key.startswith(PREFIX) and isinstance(text, str)}
+            found = mark_of_packet(_xmp(image))
+    except (OSError, SyntaxError, ValueError, pil.DecompressionBombError) as err:
+        raise DataError(f"'{path}' cannot be read as a picture: {first_line(err)}") from err
+    facts = {**{key[len(PREFIX) :]: str(text) for key, text in chunks.items()}, **found.facts}
+    return replace(found, facts=in_order(facts), tool=found.tool or ("gantools" if chunks else ""))

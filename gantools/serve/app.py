@@ -163,7 +163,7 @@ class HttpApp:
         return Response(await asyncio.to_thread(png_bytes, first[0], chunks), headers=headers, media_type="image/png")
 
     async def _enhance(self, request: Request) -> Response:
-        """A picture of a picture, both as files; transparency, profile and EXIF stay."""
+        """A picture of a picture, both as files; transparency, profile, EXIF and XMP stay."""
         query = self._queried(request)
         if query:
             raise unknown_name("parameter", next(iter(query)), ["model"])
@@ -178,7 +178,7 @@ class HttpApp:
         larger = model.manifest.image.scale or 1
         made = outputs[model.spec.outputs[0].name][0, : larger * height, : larger * width]
         headers = {"X-Gantools-Artifact": model.generator.artifact.digest}
-        content = await asyncio.to_thread(encode_picture, ".png", made, picture)
+        content = await asyncio.to_thread(encode_picture, ".png", made, picture, model.generator.origin)
         return Response(content, headers=headers, media_type="image/png")
 
     def _queried(self, request: Request) -> dict[str, str]:

@@ -12,6 +12,8 @@ from typing import Any
 import av
 import numpy as np
 
+from gantools.media.video.mark import is_of_mark
+
 Av: Any = av
 _LIMITED = 1  # which players take for granted where nothing is said
 # Tags that muxers write by themselves.
@@ -64,6 +66,9 @@ def facts_of(path: Path) -> Facts:
             for one in container.chapters()
         )
         tags = {key.lower(): text for key, text in container.metadata.items() if key not in _OWN}
+        tags = {
+            key: text for key, text in tags.items() if not is_of_mark(key)
+        }  # which tests/media/test_mark.py is about
         packets: dict[int, list[tuple[str, Any, Any]]] = {}
         sounds: dict[int, list[np.ndarray]] = {}
         shown = []

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from gantools.core.artifact import load_artifact
 from gantools.core.errors import ArtifactError, DataError, GantoolsError, RecipeError
 from gantools.core.events import Event, Note, Progress
 from gantools.enhance import Options, enhance
+from gantools.media.pictures import mark_of_picture
+from gantools.media.provenance import EDITED
 from gantools.samplers import open_artifact
 from gantools.samplers.image_to_image import ImageToImage
+from tests.media.test_provenance import CAMERA
 
 
 def colours(height: int = 40, width: int = 56, channels: int = 3) -> Any:
@@ -53,6 +57,17 @@ def test_transparency_grows_along(art: Path, tmp_path: Path) -> None:
     assert (found[24:56, 44:76, 3] == 0).all()
     assert (found[:16, :, 3] == 255).all()
     assert "cannot be transparent" in refused(RecipeError, art, tmp_path / "in.png", tmp_path / "out.jpg")
+
+
+def test_a_picture_says_what_made_it_beside_the_xmp_that_was_there(art: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.fromarray(colours()).save(tmp_path / "in/a.jpg", xmp=CAMERA)
+    enhance(art, tmp_path / "in/a.jpg", tmp_path / "out.png")
+    enhance(art, tmp_path / "in", tmp_path / "all")
+    for path in (tmp_path / "out.png", tmp_path / "all/a.jpg"):
+        found = mark_of_picture(path)
+        assert (found.source_type, found.facts["artifact"]) == (EDITED, load_artifact(art).digest)
+        assert b"A. Nobody" in path.read_bytes()
 
 
 def test_profile_exif_and_resolution_stay(art: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import gantools
 from gantools.enhance import Options as EnhanceOptions
 from gantools.enhance import enhance
+from gantools.media.provenance import EDITED, GENERATED, mark_of_packet
 from gantools.serve.heads import BoundedHttp
 from gantools.serve.options import Options
 from gantools.serve.run import hosted
@@ -170,6 +171,7 @@ def test_a_sample_is_a_png_with_its_origin(client: Client, served: dict[str, Pat
         np.testing.assert_array_equal(np.asarray(image), samples(served["images"], [7])[0])
         assert image.info["gantools.seeds"] == "7"
         assert image.info["gantools.artifact"] == answer.headers["x-gantools-artifact"]
+        assert mark_of_packet(image.info["xmp"]).source_type == GENERATED
     answer = client.ask("/sample?model=classes&seed=7&label=boot&truncation=0.5")
     with Image.open(io.BytesIO(answer.body)) as image:
         wanted = samples(served["classes"], [7], label="boot", settings={"truncation": 0.5})
@@ -228,6 +230,8 @@ def test_a_picture_becomes_the_picture_that_enhance_makes(
     with Image.open(io.BytesIO(answer.body)) as made, Image.open(tmp_path / "out.png") as wanted:
         assert (made.size, made.mode) == ((60, 42), "RGBA")
         np.testing.assert_array_equal(np.asarray(made), np.asarray(wanted))
+        mark = mark_of_packet(made.info["xmp"])
+    assert (mark.source_type, mark.facts["artifact"]) == (EDITED, answer.headers["x-gantools-artifact"])
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Any
 from gantools.core.errors import ArtifactError, BackendError, RecipeError, first_line
 from gantools.core.optional import require
 from gantools.media.video.encoder import Packet, Settings
+from gantools.media.video.mark import BOXED, add_packet, is_of_mark, packet_of
 from gantools.media.video.original import TAG
 from gantools.media.video.pieces import headers_of, heads_of, packets_of
 from gantools.media.video.source import Video, main_stream, open_input
@@ -27,7 +28,6 @@ _MP4_KEYS = {
     *("composer", "grouping", "lyrics", "show", "episode_id", "network", "track", "disc", "make", "model", "location"),
     *("creation_time", "compilation", "keywords", "media_type", "hd_video", "gapless_playback", "encoded_by", "rating"),
 }
-_MP4 = (".mp4", ".m4v", ".mov")
 # Between two texts of MP4. The muxer writes it by itself.
 _GAP = bytes(2)
 _FINEST = 1_000_000  # parts of a second in which an MP4 file counts when a track begins
@@ -76,6 +76,7 @@ class Joiner:
         out: The name that the file will have; its suffix chooses the container.
         dropped: Kinds of streams that are not wanted: ``audio``, ``subtitle``, ``data``, ``attachment``.
         tags: Of the file, beside those of the source.
+        xmp: The packet of XMP of a file that has a box for it; none: the source's.
     """
 
     video: Video
@@ -83,6 +84,7 @@ class Joiner:
     out: Path
     dropped: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    xmp: bytes | None = None
 
     def rehearse(self, at: Path) -> None:
         """Begin a file as ``join`` will, so that what its container cannot hold is known before the work.
@@ -135,6 +137,8 @@ class Joiner:
                     container.mux(packet)
             except av.FFmpegError as err:
                 raise BackendError(f"'{self.out.name}' cannot be written: {first_line(err)}") from err
+        if self.out.suffix in BOXED and (xmp := self.xmp or packet_of(self.video.path)):
+            add_packet(at, xmp)
         low, high = _check(at, frames, pieces, unit)
         return Joined(frames, float(span * unit), copied, float(low), float(high - low), copier.ended)
 
@@ -163,8 +167,10 @@ class Joiner:
                 ) from err
             made.metadata.update(kept)
             made.disposition = one.disposition
-        container.metadata.update(_kept(source))
-        container.metadata.update(self.tags)
+        kept = _kept(source)
+        if self.xmp is not None:  # which says what its tags said
+            kept = {key: text for key, text in kept.items() if not is_of_mark(key.lower())}
+        container.metadata.update({**kept, **self.tags})
         if chapters := source.chapters():
             container.set_chapters(chapters)
         return stream, copies
@@ -174,7 +180,7 @@ class Joiner:
         stream = container.add_stream(settings.codec, rate=settings.rate, options=dict(settings.options))
         settings.apply(stream.codec_context)
         stream.time_base = settings.time_base
-        if stream.codec_context.codec.canonical_name == "hevc" and self.out.suffix in _MP4:
+        if stream.codec_context.codec.canonical_name == "hevc" and self.out.suffix in BOXED:
             stream.codec_context.codec_tag = "hvc1"  # the one of two names that all players know
         if self.video.matrix is not None:
             stream.set_display_matrix(self.video.matrix)
@@ -195,7 +201,7 @@ def _kept(source: Any) -> dict[str, str]:
 def _container(out: Path, at: Path, source: Any = None, tags: Mapping[str, str] | None = None) -> Any:
     av: Any = require("av", extra="video", why="to write videos")
     options = {}
-    if source is not None and out.suffix in _MP4:
+    if source is not None and out.suffix in BOXED:
         if {*_kept(source), *(tags or {})} - _MP4_KEYS:
             options["movflags"] = "use_metadata_tags"
         unit = lcm(1000, *(one.time_base.denominator for one in source.streams if one.time_base))
