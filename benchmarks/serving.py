@@ -92,7 +92,10 @@ class Caller:
         writer.write("\r\n".join((*head, f"Content-Length: {len(body)}", "", "")).encode() + body)
         answer = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = re.search(r"^content-length: (\d+)", answer, re.MULTILINE | re.IGNORECASE)
-        return int(answer.split(" ", 2)[1]), await reader.readexactly(int(length[1]) if length else 0)
+        content = await reader.readexactly(int(length[1]) if length else 0)
+        if re.search(r"^connection: close", answer, re.MULTILINE | re.IGNORECASE):
+            self.close()
+        return int(answer.split(" ", 2)[1]), content
 
     def _binary(self, seed: int) -> tuple[tuple[str, ...], bytes]:
         tensor = {"name": "seed", "datatype": "UINT64", "shape": [1], "parameters": {"binary_data_size": 8}}
@@ -113,6 +116,7 @@ class Caller:
         """Hang up."""
         if self._streams is not None:
             self._streams[1].close()
+            self._streams = None
 
 
 async def closed_load(address: str, seconds: float) -> dict[str, Any]:
@@ -269,10 +273,10 @@ def main() -> None:
     alone = session_alone(art, chosen.threads, min(chosen.seconds, 3.0))
     print(json.dumps({"session": alone}), flush=True)
     rows = [row for delay in chosen.delays for row in served(art, chosen.threads, chosen.seconds, delay)]
+    load_meanwhile = watch.stop()  # the peer ends by SIGKILL, and nobody learns what its workers used
     if chosen.peer:
         for delay in chosen.delays:
             rows += served_by_peer(chosen.peer, art, chosen.threads, chosen.seconds, delay)
-    load_meanwhile = watch.stop()
     for warning in load_meanwhile.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if chosen.record:

@@ -67,7 +67,9 @@ def enhance(
     is_video = source.is_file() and source.suffix.lower() not in SUFFIXES
     video = describe(source) if is_video else None
     graph = _graph(video, opened.manifest.graphs)
-    with open_artifact(opened.path, graph=graph, backend=backend, device=device, threads=threads) as generator:
+    with open_artifact(
+        opened.path, graph=graph, backend=backend, device=device, threads=threads, sleeps=True
+    ) as generator:
         net = ImageToImage(generator)
         reach = reach_in(opened, graph, net)
         if isinstance(reach, Reach):

@@ -27,12 +27,14 @@ class Where:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads for one run.
         settings: Settings of the backend, by its own names; those of the artifact that are not among them hold too.
+        sleeps: Whether threads sleep between runs: where other work of this machine waits for the CPUs.
     """
 
     backend: str | None = None
     device: str | None = None
     threads: int | None = None
     settings: Mapping[str, Any] | None = None
+    sleeps: bool = False
 
 
 @final
@@ -66,7 +68,8 @@ class Session:
             )
         self._dtypes = {tensor.name: np.dtype(tensor.dtype) for tensor in self.spec.inputs}
         tuned: Mapping[str, Any] = graph.settings if self.backend == graph.backend else {}
-        options = OpenOptions(self.device, where.threads or graph.threads, {**tuned, **(where.settings or {})})
+        settings = {**tuned, **(where.settings or {})}
+        options = OpenOptions(self.device, where.threads or graph.threads, settings, where.sleeps)
         self._graph: Graph | None = loaded.open(path, graph, options)
 
     @classmethod

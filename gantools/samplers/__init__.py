@@ -28,6 +28,7 @@ def open_artifact(
     backend: str | None = None,
     device: str | None = None,
     threads: int | None = None,
+    sleeps: bool = False,
 ) -> Generator:
     """Open an artifact folder or a lone ``.onnx`` and return its generator, ready to sample.
 
@@ -39,6 +40,7 @@ def open_artifact(
         backend: A runtime other than the artifact's own.
         device: ``cpu``, ``cuda`` or ``cuda:N``, other than the artifact's own.
         threads: CPU threads for one run.
+        sleeps: Whether they sleep between runs, where other work of this machine waits for the CPUs.
 
     Raises:
         ArtifactError: Missing, damaged or unsafe artifact, or several that are not the same generator.
@@ -46,7 +48,7 @@ def open_artifact(
         MissingDependencyError: The runtime is not installed.
     """
     paths = [path] if isinstance(path, str | Path) else list(path)
-    where = Where(backend, device, threads)
+    where = Where(backend, device, threads, sleeps=sleeps)
     artifact, session, passed_over = first_that_opens([load_artifact(one) for one in paths], graph, where)
     return Generator(artifact, session, SAMPLERS.load(artifact.manifest.sampler.kind), where, passed_over)
 

@@ -81,6 +81,8 @@ class HttpApp:
                 response = JSONResponse({"error": refused.message}, refused.status, refused.headers)
             finally:
                 self._held -= request.state.held
+            if self._service.draining:  # or callers would ask again where nobody will listen
+                response.headers["Connection"] = "close"
             self._service.counters.answered(request.state.model, response.status_code, monotonic() - began)
             return response
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantools.core.errors import ArtifactError, InputMismatchError
-from gantools.core.spec import TensorSpec
+from gantools.core.spec import GraphSpec, TensorSpec
 from gantools.core.tokens import FREE
 from gantools.runtime.backends.base import Arrays
 from gantools.runtime.checks import input_problems, raise_input_problems
@@ -79,7 +79,7 @@ class Model:
         on_run: OnRun = lambda _name, _jobs, _seconds: None,
     ) -> None:
         self.name = name
-        self.generator = open_artifact(path, backend=backend, device=device, threads=threads)
+        self.generator = open_artifact(path, backend=backend, device=device, threads=threads, sleeps=True)
         self.manifest = self.generator.artifact.manifest
         self.spec = self.generator.session.spec
         if any(one.name == SEED for one in self.spec.inputs):
@@ -90,6 +90,7 @@ class Model:
         self._pictures = _pictures(self.generator)
         self._filled = {*self._sampler.noise, *self._sampler.settings, *self._sampler.constants}
         self._dtypes = {tensor.name: np.dtype(tensor.dtype) for tensor in self.spec.inputs}
+        self._seen: dict[tuple[TensorSpec, ...], GraphSpec] = {}
         self._max_pixels = options.max_pixels
         self.largest = min(options.max_batch or self.spec.largest_batch, self.spec.largest_batch)
         self._joins = all(one.shape[:1] == ("batch",) for one in self.spec.outputs) and all(
@@ -163,11 +164,9 @@ class Model:
         of_seeds = inputs.get(SEED)
         seeds = None if of_seeds is None else _seeds(of_seeds)
         tensors = tuple(one for one in self.spec.inputs if one.name in given)
-        used = {size for one in tensors for size in one.shape if isinstance(size, str)}
-        axes = {name: limits for name, limits in self.spec.axes.items() if name in used}
-        if "batch" in axes:  # fewer than the graph takes are made more
-            axes["batch"] = axes["batch"].model_copy(update={"min": 1, "step": 1})
-        seen = self.spec.model_copy(update={"inputs": tensors, "axes": axes})
+        if tensors not in self._seen:
+            self._seen[tensors] = self._part(tensors)
+        seen = self._seen[tensors]
         if problems := input_problems(seen, self._dtypes, given):
             raise_input_problems(problems)
         counts = {len(given[one.name]) for one in tensors if one.has_rows} | ({len(seeds)} if seeds else set())
@@ -212,6 +211,14 @@ class Model:
         if self._pictures is None:
             raise InputMismatchError(f"'{self.name}' makes no pictures of pictures, one by one.")
         return self._pictures
+
+    def _part(self, tensors: tuple[TensorSpec, ...]) -> GraphSpec:
+        """The graph as a request sees it that gives these inputs."""
+        used = {size for one in tensors for size in one.shape if isinstance(size, str)}
+        axes = {name: limits for name, limits in self.spec.axes.items() if name in used}
+        if "batch" in axes:  # fewer than the graph takes are made more
+            axes["batch"] = axes["batch"].model_copy(update={"min": 1, "step": 1})
+        return self.spec.model_copy(update={"inputs": tensors, "axes": axes})
 
     def _told(self, one: TensorSpec) -> dict[str, Any]:
         told: dict[str, Any] = {"optional": one.name in self._filled}

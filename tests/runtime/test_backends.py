@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from gantools.core.artifact import GraphFile
 from gantools.core.spec import AxisRange
 from gantools.runtime.backends import BACKENDS
 from gantools.runtime.backends.base import OpenOptions, is_arithmetic
+from gantools.runtime.backends.onnxruntime import session_options
 from gantools.runtime.backends.openvino import OpenVinoGraph
 from gantools.runtime.session import Session
 from tests.zoo import write_onnx
@@ -57,6 +59,16 @@ def test_an_axis_of_one_size_is_told_to_openvino_and_a_free_one_is_not(tmp_path:
         opened = OpenVinoGraph(tmp_path / "g.onnx", entry, OpenOptions())
         assert opened._compiled.input(spec.inputs[0].name).partial_shape.is_static is known
         opened.close()
+
+
+def test_threads_sleep_between_runs_where_that_is_asked_for(tmp_path: Path) -> None:
+    spec = write_onnx(tmp_path / "g.onnx")
+    entry = GraphFile(file="g.onnx", format="onnx", precision="fp32", spec=spec)
+    key = "session.intra_op.allow_spinning"
+    for options, said in ((OpenOptions(sleeps=True), "0"), (OpenOptions(sleeps=True, settings={key: "1"}), "1")):
+        assert session_options(onnxruntime, entry, options).get_session_config_entry(key) == said
+    with pytest.raises(RuntimeError, match="allow_spinning"):
+        session_options(onnxruntime, entry, OpenOptions()).get_session_config_entry(key)
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])

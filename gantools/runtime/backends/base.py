@@ -31,11 +31,14 @@ class OpenOptions:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads for one run; none: the backend's own choice.
         settings: Settings of this backend alone, by its own names.
+        sleeps: Whether threads sleep between runs, so that others have the CPUs; else they may spin for a while, so
+            that the next run begins sooner.
     """
 
     device: str = "cpu"
     threads: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    sleeps: bool = False
 
 
 @dataclass(frozen=True)

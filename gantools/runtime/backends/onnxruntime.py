@@ -64,6 +64,9 @@ def _preload(ort: Any, device: str) -> None:
         ort.preload_dlls()
 
 
+_SPINNING = "session.intra_op.allow_spinning"
+
+
 def session_options(ort: Any, graph: GraphFile, options: OpenOptions, besides: Collection[str] = ()) -> Any:
     """What every provider is told in the same words.
 
@@ -74,6 +77,8 @@ def session_options(ort: Any, graph: GraphFile, options: OpenOptions, besides: C
     settings.log_severity_level = 3
     if options.threads:
         settings.intra_op_num_threads = options.threads
+    if options.sleeps and _SPINNING not in options.settings:
+        settings.add_session_config_entry(_SPINNING, "0")
     for key, value in options.settings.items():
         if key in besides:
             continue
