@@ -8,6 +8,7 @@ import os
 import queue
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _RELOAD = getattr(signal, "SIGHUP", None)  # Windows has none: start again
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _LOOK_S = 0.5  # between two looks at whether the server still runs
+_SWITCH_S = 5e-5
 _LAST_BYTES_S = 5.0  # for callers who read slowly, after the deadline of the last request
 
 
@@ -119,6 +121,7 @@ def hosted(
     counters = Counters()
     opened = partial(Model, options=options, backend=backend, device=device, threads=threads, on_run=counters.ran)
     with (
+        _taking_turns(),
         listening(options) as (listener, url),
         contextlib.closing(Repository(sources, opened)) as repository,
         ThreadPoolExecutor(1, "server") as pool,
@@ -158,6 +161,17 @@ def hosted(
             service.draining = True
             server.should_exit = True
             end.result()
+
+
+@contextlib.contextmanager
+def _taking_turns() -> Iterator[None]:
+    """Let threads wait less for the interpreter: the model's next run shall not wait until many answers are written."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _SWITCH_S))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _next(signals: queue.SimpleQueue[int]) -> int | None:

@@ -76,7 +76,9 @@ def until_waiting(client: Client, count: int) -> None:
 def test_requests_that_come_at_once_share_a_run_and_a_seed_does_not_notice(
     served: dict[str, Path], gate: Gate, pool: ThreadPoolExecutor
 ) -> None:
+    usual = sys.getswitchinterval()
     with hosted({"images": served["images"]}, Options(port=0), threads=1) as server:
+        assert sys.getswitchinterval() < usual
         client = Client(server.url)
         first = pool.submit(drawn, client, 0)
         assert gate.reached.wait(10)
@@ -86,6 +88,7 @@ def test_requests_that_come_at_once_share_a_run_and_a_seed_does_not_notice(
         made = [arrays_of(one.result(20))["image"] for one in [first, *others]]
         assert gate.counts == [1, 5]
         metrics = client.ask("/metrics").body.decode()
+    assert sys.getswitchinterval() == usual
     assert 'gantools_run_requests_sum{model="images"} 6.0' in metrics
     with gantools.open_artifact(served["images"], threads=1) as generator:
         np.testing.assert_array_equal(np.concatenate(made), generator.sample(SEEDS))
@@ -207,7 +210,9 @@ def test_sigterm_loses_no_request_and_ends_with_0(tmp_path: Path, pool: ThreadPo
             last = pool.submit(call, channel, "ModelInfer", infer_request("images", {"seed": np.array(SEEDS[-1:])}))
             until_waiting(client, 5)
             server.send_signal(signal.SIGTERM)
-            images = [arrays_of(one.result(20))["image"] for one in made]
+            answers = [one.result(20) for one in made]
+            assert {one.headers.get("connection") for one in answers} == {"close"}
+            images = [arrays_of(one)["image"] for one in answers]
             images.append(np.frombuffer(last.result(20).raw_output_contents[0], np.uint8).reshape(images[0].shape))
         _, messages = server.communicate(timeout=20)
     assert (server.returncode, messages) == (0, "images: unchanged\nfinishing what was begun\n")
