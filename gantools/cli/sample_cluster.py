@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gantools.cli.output import emit_json, say, show_pairs, watching
+from gantools.cli.output import emit_json, nothing_on_stdout, say, show_pairs, watching
 
 if TYPE_CHECKING:
     from gantools.core.artifact import Manifest
@@ -64,7 +64,7 @@ def run_on_cluster(order: Order, rows: Rows, address: str, piece: int, *, json: 
     """Make the samples, and say what came of it."""
     from gantools.scale.samples import sample
 
-    with watching() as watch:
+    with watching() as watch, nothing_on_stdout():
         try:
             report = sample(order, rows, address, piece=piece, on_event=watch)
         except KeyboardInterrupt:

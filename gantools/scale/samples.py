@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gantools.core.artifact import Artifact, load_artifact
-from gantools.core.errors import ArtifactError
+from gantools.core.artifact import Artifact
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.optional import require
 from gantools.media.grid import save_images
 from gantools.runtime.session import Where
 from gantools.samplers import Generator, open_artifact
 from gantools.scale.cluster import Needs, joined
+from gantools.scale.here import artifact_here, file_here, folder_here
 from gantools.scale.plan import PIECE, Row, Rows, pieces_of, whole_batches
 
 EACH = "each"
@@ -137,12 +136,9 @@ def make(piece: Piece) -> int:
         ArtifactError: The artifact, or the folder, is not what the order says, or the disk refused.
     """
     order, rows = piece.order, piece.rows
-    generator = opened(order.artifact, order.digest, order.graph, order.where.backend, order.where.device, order.needs)
-    if not order.out.is_dir():
-        raise ArtifactError(
-            f"'{order.out}' does not exist on '{socket.gethostname()}'.",
-            hint="--out is a folder of a file system that all machines share",
-        )
+    where = order.where
+    generator = _opened(order.artifact, order.digest, order.graph, where.backend, where.device, where.threads or 1)
+    folder_here(order.out)
     origin, made = origin_of(generator, order.label, order.settings), 0
     size = generator.artifact.manifest.image
     shape = (size.width * order.scale, size.height * order.scale)
@@ -192,7 +188,7 @@ def sample(order: Order, rows: Rows, address: str, *, piece: int = PIECE, on_eve
             for outcome in cluster.run(make, pieces, order.needs):
                 if outcome.error is not None:
                     raise outcome.error
-                _check_arrived(outcome.task)
+                file_here(order.out / f"{name_of(outcome.task.rows[-1])}.png")
                 made += outcome.result or 0
                 done += len(outcome.task.rows)
                 rate = made / (time.perf_counter() - begun_at)
@@ -203,24 +199,12 @@ def sample(order: Order, rows: Rows, address: str, *, piece: int = PIECE, on_eve
 
 
 @lru_cache(maxsize=1)
-def opened(
-    path: Path, digest: str, graph: str | None, backend: str | None, device: str | None, needs: Needs
+def _opened(
+    path: Path, digest: str, graph: str | None, backend: str | None, device: str | None, threads: int
 ) -> Generator:
-    """The artifact's generator, opened once in each worker.
-
-    Raises:
-        ArtifactError: There is none at this path here, or another one.
-    """
-    here, hint = socket.gethostname(), "workers open it by its path: put it where all machines see the same"
-    try:
-        artifact = load_artifact(path)
-    except ArtifactError as err:
-        raise ArtifactError(f"{err.message.rstrip('.')} (on '{here}').", hint=hint) from err
-    if artifact.digest != digest:
-        raise ArtifactError(
-            f"'{path}' on '{here}' has digest {artifact.digest[:12]}, and this run began with {digest[:12]}.", hint=hint
-        )
-    return open_artifact(path, graph=graph, backend=backend, device=device, threads=needs.cpus)
+    """The artifact's generator, opened once in each worker."""
+    artifact_here(path, digest)
+    return open_artifact(path, graph=graph, backend=backend, device=device, threads=threads)
 
 
 def _is_there(path: Path, origin: Mapping[str, str], size: tuple[int, int]) -> bool:
@@ -232,16 +216,6 @@ def _is_there(path: Path, origin: Mapping[str, str], size: tuple[int, int]) -> b
             return said == origin and found.size == size
     except (OSError, SyntaxError, ValueError):
         return False
-
-
-def _check_arrived(piece: Piece) -> None:
-    """Whether its last file is in the folder that this machine knows: workers may have one of their own."""
-    last = piece.order.out / f"{name_of(piece.rows[-1])}.png"
-    if not last.is_file():
-        raise ArtifactError(
-            f"a worker has written '{last}', which is not there on '{socket.gethostname()}'.",
-            hint="--out is a folder of a file system that all machines share",
-        )
 
 
 def _sweep(out: Path) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -29,6 +30,7 @@ from tests.zoo import make_artifact
 SEEDS = Rows(range(70))
 FOUR = Rows(range(4))
 TRIED = "tried"
+COMMAND = [str(Path(sys.executable).parent / "gantools"), "sample"]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -204,11 +206,31 @@ def test_the_command_joins_a_cluster_and_prints_json_alone(address: str, art: Pa
     assert done.stderr == "3 pieces, 2 side by side\n"
 
 
+def test_workers_that_are_killed_are_not_seen_on_stdout_nor_in_the_outcome(
+    address: str, art: Path, tmp_path: Path
+) -> None:
+    seeds = ["--seeds", "0-599", "--batch", "4"]
+    assert gantools("sample", art, *seeds, "--out", tmp_path / "alone").returncode == 0
+    line = [*COMMAND, str(art), *seeds, "--out", str(tmp_path / "out"), "--ray", address, "--piece", "16", "--json"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        while not (tmp_path / "out/40.png").exists():
+            assert running.poll() is None
+            time.sleep(0.02)
+        killed = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("ray::make")]
+        for worker in killed:
+            worker.kill()
+        output, messages = running.communicate(timeout=60)
+    assert running.returncode == 0, messages
+    assert killed
+    assert json.loads(output)["count"] == 600
+    assert content(tmp_path / "out") == content(tmp_path / "alone")
+
+
 def test_what_was_finished_before_ctrl_c_stays_and_the_same_command_goes_on(
     address: str, art: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    line = [str(Path(sys.executable).parent / "gantools"), "sample", str(art), "--seeds", "0-99999", "--out", str(out)]
+    line = [*COMMAND, str(art), "--seeds", "0-99999", "--out", str(out)]
     with subprocess.Popen([*line, "--ray", address, "--piece", "16"], stderr=subprocess.PIPE, text=True) as running:
         while not (out / "99.png").exists():
             assert running.poll() is None
