@@ -101,11 +101,11 @@ def command(
             threads=threads,
             how={"batch": batch, "graph": graph, "settings": turned, "label": label, "scale": scale},
         )
-        rows = _rows(manifest, numbers, label)
+        asked = _rows(manifest, numbers, label)
         if dry_run:
-            show_plan(order, rows, piece, machines, price_per_hour, bench, json=json)
+            show_plan(order, asked, piece, machines, price_per_hour, bench, json=json)
         else:
-            run_on_cluster(order, rows, ray or "local", piece, json=json)
+            run_on_cluster(order, asked, ray or "local", piece, json=json)
         return
     if temperature is not None:
         turned["temperature"] = temperature

@@ -15,7 +15,8 @@ from PIL import Image
 from gantools.core.artifact import Artifact
 from gantools.core.errors import ArtifactError, DataError
 from gantools.core.events import Event, Note, Progress
-from gantools.enhance import Options, enhance, video
+from gantools.enhance import Options, enhance
+from gantools.media.video.pieces import PieceWriter
 from gantools.runtime.session import Where
 from gantools.scale import films
 from gantools.scale.films import File, enhance_all, make
@@ -70,15 +71,14 @@ def dies_once(file: File) -> None:
     pieces = file.out.parent / f".{file.out.name}.pieces"
     if not beside.exists():
         beside.touch()
-        whole = video.PieceWriter
+        begin = PieceWriter.__init__
 
-        class Mortal(whole):  # type: ignore[misc, valid-type]
-            def __init__(self, path: Path, *rest: object) -> None:
-                if path.name.startswith("000002"):
-                    os.kill(os.getpid(), signal.SIGKILL)
-                super().__init__(path, *rest)
+        def begin_or_die(writer: PieceWriter, path: Path, headers: bytes) -> None:
+            if path.name.startswith("000002"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            begin(writer, path, headers)
 
-        video.PieceWriter = Mortal  # type: ignore[misc]
+        PieceWriter.__init__ = begin_or_die  # type: ignore[method-assign, assignment]
     before = {path.name: path.stat().st_mtime_ns for path in pieces.glob("00000[01].*")}
     (file.source.parent / MADE).write_text(json.dumps(before))
     make(file)
