@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantools.cli.options import ArtifactPath, Backend, Device, Json, Threads
-from gantools.cli.output import emit_json, say, watching
+from gantools.cli.options import ArtifactPath, Backend, Device, Json, Ray, Threads
+from gantools.cli.output import emit_json, nothing_on_stdout, say, watching
 
 if TYPE_CHECKING:
     from gantools.core.events import OnEvent
-    from gantools.enhance import Report
+    from gantools.enhance import Options, Report
+    from gantools.runtime.session import Where
 
 
 def command(
@@ -41,16 +42,22 @@ def command(
     backend: Backend = None,
     device: Device = None,
     threads: Threads = None,
+    ray: Ray = None,
     json: Json = False,
 ) -> None:
     """Run a video, a picture or a folder of pictures through an artifact that makes images of images.
 
     Frame times, sound, subtitles, chapters, tags and colours stay; the source is only read, and OUT appears when it is
-    whole.
+    whole. With --ray a folder may also hold videos; each file is a task, and the same command goes on where it stopped.
     """
     from gantools.enhance import Options, enhance
 
     options = Options(batch, tile, codec, crf, preset, hardware, tuple(drop or ()), piece, resume)
+    if ray is not None:
+        from gantools.runtime.session import Where
+
+        _run_on_cluster(artifact, source, out, options, ray, Where(backend, device, threads), json=json)
+        return
     run(
         lambda watch: enhance(
             artifact, source, out, options, backend=backend, device=device, threads=threads, on_event=watch
@@ -58,6 +65,24 @@ def command(
         f"gantools enhance {artifact} {source} {out} --resume",
         json=json,
     )
+
+
+def _run_on_cluster(
+    artifact: Path, source: Path, out: Path, options: Options, address: str, where: Where, *, json: bool
+) -> None:
+    from gantools.core.artifact import load_artifact
+    from gantools.scale.films import enhance_all
+
+    with watching() as watch, nothing_on_stdout():
+        try:
+            report = enhance_all(load_artifact(artifact), source, out, options, address, where=where, on_event=watch)
+        except KeyboardInterrupt:
+            say("stopped. What is finished is kept: the same command goes on from there.")
+            raise typer.Exit(130) from None
+    if json:
+        emit_json(asdict(report))
+    else:
+        say(f"{report.out}: {report.files} files, {report.made} made now, in {report.seconds:.1f} s")
 
 
 def run(work: Callable[[OnEvent], Report], again: str, *, json: bool) -> None:

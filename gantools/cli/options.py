@@ -10,6 +10,8 @@ import typer
 from gantools.core.errors import RecipeError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gantools.core.spec import AxisRange
 
 ArtifactPath = Annotated[
@@ -32,6 +34,14 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as truncation=0.7; repeatable.")
 ]
 
+Ray = Annotated[
+    str | None,
+    typer.Option(metavar="local|HOST:PORT", help="Do it on a Ray cluster, or on one that is started on this machine."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what --ray would do and an estimate; nothing is made.")]
+Machines = Annotated[int, typer.Option(min=1, help="Of --dry-run: machines like this one.")]
+Price = Annotated[float | None, typer.Option(min=0, help="Of --dry-run: what a machine costs an hour.")]
+
 
 def parse_ints(text: str, option: str) -> list[int]:
     """Read ``"0-3,8"`` as [0, 1, 2, 3, 8].
@@ -49,6 +59,18 @@ def parse_ints(text: str, option: str) -> list[int]:
     if not numbers:
         raise RecipeError(f"{option} takes numbers and ranges such as 0-63 or 1,16, got '{text}'.")
     return numbers
+
+
+def parse_seeds(text: str) -> Sequence[int]:
+    """Read ``--seeds`` as ``parse_ints`` does; one range, which may be of millions, stays a range.
+
+    Raises:
+        RecipeError: As ``parse_ints``.
+    """
+    low, _, high = text.partition("-")
+    if low.isdecimal() and high.isdecimal() and int(low) <= int(high):
+        return range(int(low), int(high) + 1)
+    return parse_ints(text, "--seeds")
 
 
 def parse_axes(texts: list[str]) -> dict[str, AxisRange]:

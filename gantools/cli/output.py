@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -82,6 +83,13 @@ def show_pairs(title: str, pairs: Mapping[str, str]) -> None:
     width = max((len(key) for key in pairs), default=0)
     for key, value in pairs.items():
         typer.echo(f"  {key.ljust(width)}  {value}")
+
+
+@contextmanager
+def nothing_on_stdout() -> Iterator[None]:
+    """While the block runs, what libraries print goes to stderr: Ray prints there that a worker has died."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 @contextmanager

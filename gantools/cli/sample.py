@@ -12,19 +12,27 @@ from gantools.cli.options import (
     Backend,
     Batch,
     Device,
+    DryRun,
     Json,
+    Machines,
+    Price,
+    Ray,
     Scale,
     Settings,
     Threads,
-    parse_ints,
+    parse_seeds,
     parse_settings,
 )
 from gantools.cli.output import emit_json, say
+from gantools.cli.sample_cluster import order_for, run_on_cluster, show_plan
 from gantools.cli.sample_texts import write_texts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gantools.core.artifact import Manifest
     from gantools.media.grid import Sign
+    from gantools.scale.plan import Rows
 
 EACH = "each"
 
@@ -68,6 +76,14 @@ def command(
         Path | None,
         typer.Option("--c2pa-certificate", metavar="CHAIN", help="The key's certificates, PEM; none: in KEY's file."),
     ] = None,
+    ray: Ray = None,
+    piece: Annotated[int, typer.Option(min=1, help="Samples of one task of the cluster.")] = 1024,
+    dry_run: DryRun = False,
+    machines: Machines = 1,
+    price_per_hour: Price = None,
+    bench: Annotated[
+        Path | None, typer.Option(metavar="JSON", help="A report of 'bench --span file' for --dry-run; none: measured.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Draw one sample for each seed.
@@ -81,8 +97,27 @@ def command(
     from gantools.core.errors import RecipeError
     from gantools.media.grid import save_images
     from gantools.samplers import open_artifact
+    from gantools.scale.samples import name_of, origin_of
 
-    numbers, turned = parse_ints(seeds, "--seeds"), parse_settings(settings)
+    numbers, turned = parse_seeds(seeds), parse_settings(settings)
+    if ray is not None or dry_run:
+        alone: dict[str, object] = {"--or": others, "--prefix": prefix, "--temperature": temperature}
+        alone |= {"--stream": stream or None, "--c2pa": c2pa, "--c2pa-certificate": certificates}
+        order, manifest = order_for(
+            artifact,
+            out,
+            {**alone, "--steps": steps, "--columns": columns},
+            backend=backend,
+            device=device,
+            threads=threads,
+            how={"batch": batch, "graph": graph, "settings": turned, "label": label, "scale": scale},
+        )
+        asked = _rows(manifest, numbers, label)
+        if dry_run:
+            show_plan(order, asked, piece, machines, price_per_hour, bench, json=json)
+        else:
+            run_on_cluster(order, asked, ray or "local", piece, json=json)
+        return
     if temperature is not None:
         turned["temperature"] = temperature
     sign = _signing(c2pa, certificates, out)
@@ -90,7 +125,8 @@ def command(
     with open_artifact(chain, graph=graph, backend=backend, device=device, threads=threads) as generator:
         for reason in generator.passed_over:
             say(f"warning: {reason}")
-        rows = _rows(generator.artifact.manifest, numbers, label)
+        wanted = _rows(generator.artifact.manifest, numbers, label)
+        rows = wanted.part(0, len(wanted))
         chosen = [number for _, number in rows] if label == EACH else label
         how: dict[str, Any] = {"batch": batch, "settings": turned, "label": chosen, "prefix": prefix, "steps": steps}
         if generator.artifact.manifest.modality == "text":
@@ -100,17 +136,13 @@ def command(
             return
         out = out or Path("grid.png")
         samples = generator.sample([seed for seed, _ in rows], **how)
-        origin = generator.origin
-        if label is not None:
-            origin["gantools.label"] = label
-        if turned:
-            origin["gantools.settings"] = ", ".join(f"{name}={value:g}" for name, value in turned.items())
+        origin = origin_of(generator, label, turned)
     if label == EACH:
         columns = columns or len(rows) // len(numbers)
     save_images(
         out,
         samples,
-        [str(seed) if label != EACH else f"{seed}-{number}" for seed, number in rows],
+        [name_of(row) for row in rows],
         columns=columns,
         metadata={**origin, "gantools.seeds": seeds},
         own=[{"gantools.seeds": str(seed)} for seed, _ in rows],
@@ -126,12 +158,12 @@ def command(
         say(f"{out}: {len(rows)} samples{of}, sha256 {digest[:12]}")
 
 
-def _rows(manifest: Manifest, seeds: list[int], label: str | None) -> list[tuple[int, int]]:
-    """Seed and class number of each sample; the class counts only with ``each``."""
+def _rows(manifest: Manifest, seeds: Sequence[int], label: str | None) -> Rows:
+    """Seed and class number of each sample; the number with ``each`` alone."""
     from gantools.samplers.choices import classes_of
+    from gantools.scale.plan import Rows
 
-    numbers = range(classes_of(manifest, label)) if label == EACH else range(1)
-    return [(seed, number) for seed in seeds for number in numbers]
+    return Rows(seeds, classes_of(manifest, label) if label == EACH else None)
 
 
 def _signing(key: Path | None, certificates: Path | None, out: Path | None) -> Sign | None:

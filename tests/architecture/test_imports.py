@@ -23,6 +23,7 @@ HEAVY = {
     "PIL",
     "av",
     "tokenizers",
+    "ray",
 }
 FREE_OF_HEAVY = [
     "core",
@@ -36,6 +37,7 @@ FREE_OF_HEAVY = [
     "optimize",
     "bundle",
     "serve",
+    "scale",
     "cli",
 ]
 LEARNING = ("models", "losses", "data", "train", "export")
