@@ -13,8 +13,10 @@ label, and the photograph of the training picture whose labels are nearest; and,
 training set.
 
 A training is a process with one thread, which is asked to stop when its CPU seconds are spent, and goes on where it was
-when the benchmark is run again with more. What is measured is its last averaged checkpoint. One line for each row goes
-to ``--record``, a picture of all to ``OUT/facades.png``: labels, each row of the table, and photographs.
+when the benchmark is run again with more. With ``--accelerator cuda`` the nets are on a GPU, whose name stands in the
+line, and the CPU seconds are those of the process that starts its kernels. What is measured is its last averaged
+checkpoint. One line for each row goes to ``--record``, a picture of all to ``OUT/facades.png``: labels, each row of the
+table, and photographs.
 """
 
 from __future__ import annotations
