@@ -9,6 +9,7 @@ import queue
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def hosted(
     counters = Counters()
     opened = partial(Model, options=options, backend=backend, device=device, threads=threads, on_run=counters.ran)
     with (
-        _taking_turns(),
+        _turns,
         listening(options) as (listener, url),
         contextlib.closing(Repository(sources, opened)) as repository,
         ThreadPoolExecutor(1, "server") as pool,
@@ -163,15 +164,31 @@ def hosted(
             end.result()
 
 
-@contextlib.contextmanager
-def _taking_turns() -> Iterator[None]:
-    """Let threads wait less for the interpreter: the model's next run shall not wait until many answers are written."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _SWITCH_S))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
+class _Turns:
+    """Lets threads wait less for the interpreter: the model's next run shall not wait until many answers are written.
+
+    The interval belongs to the process. Servers of one process may overlap in any order: the first one shortens it
+    and the last one puts it back, as it was, since every setting is rounded down to a whole microsecond.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._servers, self._usual = threading.Lock(), 0, 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._servers == 0:
+                self._usual = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._usual, _SWITCH_S))
+            self._servers += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._servers -= 1
+            if self._servers == 0:
+                sys.setswitchinterval(self._usual)
+
+
+_turns = _Turns()
 
 
 def _next(signals: queue.SimpleQueue[int]) -> int | None:

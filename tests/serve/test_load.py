@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -24,7 +25,7 @@ from gantools.core.events import Note
 from gantools.runtime.backends.base import Arrays
 from gantools.runtime.session import Session
 from gantools.serve.options import Options
-from gantools.serve.run import hosted, listening
+from gantools.serve.run import _Turns, hosted, listening
 from tests.serve.client import Answer, Client, arrays_of
 from tests.serve.rpc_client import call, infer_request
 from tests.zoo import make_artifact
@@ -73,12 +74,29 @@ def until_waiting(client: Client, count: int) -> None:
     raise AssertionError(line)
 
 
+def test_servers_that_overlap_leave_the_interval_between_threads_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_to = [0.005]  # of this test alone: another server of the process may be running
+    monkeypatch.setattr(sys, "getswitchinterval", lambda: set_to[-1])
+    monkeypatch.setattr(sys, "setswitchinterval", set_to.append)
+    turns, first, second = _Turns(), ExitStack(), ExitStack()
+    first.enter_context(turns)
+    assert set_to[-1] < 1e-4
+    second.enter_context(turns)
+    first.close()
+    assert set_to[-1] < 1e-4
+    second.close()
+    assert set_to[-1] == 0.005
+
+
+def test_while_a_server_runs_threads_take_turns_more_often(served: dict[str, Path]) -> None:
+    with hosted({"images": served["images"]}, Options(port=0), threads=1):
+        assert sys.getswitchinterval() < 1e-4
+
+
 def test_requests_that_come_at_once_share_a_run_and_a_seed_does_not_notice(
     served: dict[str, Path], gate: Gate, pool: ThreadPoolExecutor
 ) -> None:
-    usual = sys.getswitchinterval()
     with hosted({"images": served["images"]}, Options(port=0), threads=1) as server:
-        assert sys.getswitchinterval() < 1e-4
         client = Client(server.url)
         first = pool.submit(drawn, client, 0)
         assert gate.reached.wait(10)
@@ -88,7 +106,6 @@ def test_requests_that_come_at_once_share_a_run_and_a_seed_does_not_notice(
         made = [arrays_of(one.result(20))["image"] for one in [first, *others]]
         assert gate.counts == [1, 5]
         metrics = client.ask("/metrics").body.decode()
-    assert sys.getswitchinterval() == usual
     assert 'gantools_run_requests_sum{model="images"} 6.0' in metrics
     with gantools.open_artifact(served["images"], threads=1) as generator:
         np.testing.assert_array_equal(np.concatenate(made), generator.sample(SEEDS))
