@@ -56,6 +56,18 @@ class SearchReport(Frozen):
     batch: int
     outcomes: tuple[Outcome, ...]
 
+    @property
+    def doubt(self) -> str | None:
+        """A sentence where the one that was taken is not faster than the graph as it was exported for certain."""
+        faster = next((one.faster for one in self.outcomes if one.name == self.chosen), None)
+        if faster is None or (faster.interval[0] if faster.interval else faster.value) > 1:
+            return None
+        between = " ({:.2f} to {:.2f})".format(*faster.interval) if faster.interval else ""
+        return (
+            f"{self.chosen} is the fastest of all, but not for certain faster than the graph as it was exported: "
+            f"{faster.value:.2f}x{between}. Search again while nothing else runs."
+        )
+
 
 def search(
     artifact: Artifact,
@@ -121,6 +133,8 @@ def search(
         reasons = "; ".join(f"{one.name}: {one.rejected}" for one in outcomes.values() if one.rejected)
         raise BackendError(f"no candidate could be timed: {reasons}", hint="run 'gantools bench ART' to see why")
     report = SearchReport(chosen=chosen, batch=contest.batch, outcomes=tuple(outcomes.values()))
+    if report.doubt:
+        on_event(Note(report.doubt))
     entrant = contest.entrants[chosen]
     with staged_folder(out, marker=MANIFEST) as folder:
         _copy(made[entrant.candidate], entrant, folder)

@@ -1,7 +1,7 @@
 """Commands in the README and in the examples, executed in order in one folder, as a reader would do it.
 
-Only the training is cut short, and the measuring. A line that ends in ``&`` is a server: it runs until the page ends,
-at a port that is free, and has to end well when it is told to.
+Only the training is cut short, the measuring, and how many samples a loss is measured on. A line that ends in ``&`` is
+a server: it runs until the page ends, at a port that is free, and has to end well when it is told to.
 """
 
 import re
@@ -54,6 +54,8 @@ def server(line: list[str], folder: Path) -> Iterator[None]:
 def shortened(words: list[str]) -> list[str]:
     if words[:2] == ["gantools", "train"]:
         return [*words, *(part for override in SHORT["train"] for part in ("--set", override))]
+    if words[:2] == ["gantools", "optimize"] and "--max-loss" in words:
+        return [*words, "--samples", "40"]
     measures = words[:2] == ["gantools", "bench"] and words[2] not in ("compare", "schema")
     return [*words, "--seconds", "0.3", "--launches", "2", "--no-limits"] if measures else words
 

@@ -24,6 +24,7 @@ from gantools.runtime.backends.base import OpenOptions
 from gantools.runtime.backends.onnxruntime import session_options
 from gantools.samplers import open_artifact
 from gantools.timing.measure import BenchPlan, Timings
+from gantools.timing.stats import Ratio
 from gantools.verify.gate import Yardstick
 from tests.zoo import make_artifact, needs_bf16
 
@@ -270,6 +271,22 @@ def test_a_setting_is_taken_only_where_it_is_faster_for_certain(parent: Artifact
     contest._surely_faster.add("openvino-fp32, unpinned")
     assert contest._fastest(outcomes) == "openvino-fp32, unpinned"
     assert contest._fastest({name: Outcome(name=name, rejected="out") for name in times}) is None
+
+
+@pytest.mark.parametrize(("low", "text"), [(0.9, "1.10x (0.90 to 1.30)"), (1.0, "1.10x (1.00 to 1.30)"), (1.01, None)])
+def test_one_that_is_not_faster_than_the_graph_as_exported_is_said_to_be_in_doubt(low: float, text: str | None) -> None:
+    faster = Ratio(value=1.1, interval=(low, 1.3), rounds=20)
+    outcomes = (Outcome(name="taken", p50_ms=2.0, faster=faster), Outcome(name=EXPORTED, p50_ms=2.2))
+    doubt = SearchReport(chosen="taken", batch=1, outcomes=outcomes).doubt
+    assert (doubt is None) if text is None else (doubt is not None and text in doubt)
+
+
+def test_the_doubt_is_told(parent: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arena, "ratio_of_medians", lambda *_: Ratio(value=0.5, interval=None, rounds=10))
+    notes: list[Event] = []
+    _, report = search(parent, PLAN, tmp_path / "best", notes.append)
+    assert report.doubt is not None
+    assert Note(report.doubt) in notes
 
 
 def test_the_front_is_what_nothing_else_is_as_good_as_in_everything() -> None:
