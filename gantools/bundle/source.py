@@ -51,7 +51,7 @@ class Source:
         """Open an artifact.
 
         Raises:
-            ArtifactError: It is damaged or compiled, carries a state, or takes what no seed says.
+            ArtifactError: It is damaged or compiled, or takes what no seed says.
         """
         artifact = load_artifact(path)
         model, graph = artifact.graph()
@@ -59,16 +59,6 @@ class Source:
             raise ArtifactError(
                 f"'{path}' holds an engine compiled for {graph.format}, and a bundle is made of an ONNX file.",
                 hint="give the artifact that the engine was made of, with --for jetson to build engines on a device",
-            )
-        if state := [one.name for one in graph.spec.inputs if one.state_of]:
-            raise ArtifactError(
-                f"'{path}' carries a state from run to run ('{state[0]}'), which no bundle does yet.",
-                hint="give an artifact whose main graph makes a whole sample in one run",
-            )
-        if isinstance(output := artifact.manifest.output, ImageOutput) and output.between:
-            raise ArtifactError(
-                f"'{path}' makes frames between those of a video, which no bundle does yet.",
-                hint="'gantools enhance' doubles a video with it",
             )
         for tensor in graph.spec.inputs:
             if _source_of(tensor, artifact.manifest.sampler) is None:
@@ -88,6 +78,14 @@ class Source:
         """Whether the graph takes an image."""
         return self.artifact.manifest.sampler.image is not None
 
+    @property
+    def film(self) -> str | None:
+        """How it makes films, if not frame by frame: ``in turn``, with a state, or what lies ``between`` two frames."""
+        if any(one.state_of for one in self.graph.spec.inputs):
+            return "in turn"
+        output = self.artifact.manifest.output
+        return "between" if isinstance(output, ImageOutput) and output.between else None
+
     def description(self) -> dict[str, Any]:
         """What ``generator.json`` says. Every input has a ``source``: where its values come from."""
         manifest, spec = self.artifact.manifest, self.graph.spec
@@ -103,6 +101,7 @@ class Source:
             "onnxruntime": tuned,
             "inputs": [_input(one, manifest.sampler) for one in spec.inputs],
             "output": {"name": first.name, "dtype": first.dtype, "shape": first.shape},
+            "film": self.film,
             "axes": {name: limits.model_dump() for name, limits in spec.axes.items()},
             "classes": output.classes,
             "image": output.model_dump(include={"height", "width", "channels", "scale"})
@@ -159,6 +158,8 @@ def _source_of(tensor: TensorSpec, sampler: Sampler) -> str | None:
     """Where the values of an input come from; None: nobody knows."""
     if tensor.name == sampler.image:
         return "image"
+    if tensor.state_of:
+        return "state"
     if drawn := sampler.noise.get(tensor.name):
         return drawn.distribution
     if tensor.name in sampler.settings:
@@ -169,7 +170,9 @@ def _source_of(tensor: TensorSpec, sampler: Sampler) -> str | None:
 def _input(tensor: TensorSpec, sampler: Sampler) -> dict[str, Any]:
     found: dict[str, Any] = {"name": tensor.name, "dtype": tensor.dtype, "shape": tensor.shape}
     found |= {"rows": tensor.has_rows, "source": _source_of(tensor, sampler)}
-    if drawn := sampler.noise.get(tensor.name):
+    if tensor.state_of:
+        found["output"] = tensor.state_of
+    elif drawn := sampler.noise.get(tensor.name):
         found["stream"] = drawn.stream
         if drawn.categories:
             found["categories"] = drawn.categories

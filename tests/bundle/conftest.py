@@ -9,6 +9,7 @@ import pytest
 
 from gantools.core.artifact import MANIFEST, Examples, load_artifact, seal
 from gantools.core.atomic import staged_folder
+from tests.bundle.films import MODELS_OF, make_film
 from tests.bundle.texts import make_texts
 from tests.enhance.networks import make_image_to_image
 from tests.zoo import make_artifact, make_conditional
@@ -28,6 +29,13 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
     assert tuple(made) == SORTS
     return made
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """How frames depend on others -> folder of an artifact."""
+    folder = tmp_path_factory.mktemp("films")
+    return {how: make_film(folder / how.replace(" ", "-"), how) for how in MODELS_OF}
 
 
 def with_examples(path: Path, folder: Path) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gantools.bundle import BUNDLES, bundle
+from gantools.bundle import BUNDLES, FILMS, bundle
 from gantools.bundle.golden import OUTER, noise_vectors
 from gantools.bundle.source import Source, text_description
 from gantools.core.artifact import TextOutput, load_artifact, seal
@@ -44,22 +44,17 @@ def test_an_engine_is_refused_and_says_what_to_give_instead(artifacts: dict[str,
     assert not (tmp_path / "out").exists()
 
 
-def test_a_network_with_a_state_is_refused(tmp_path: Path) -> None:
-    manifest = tiny_manifest()
-    graph = manifest.graphs["generator"]
-    inputs = (graph.spec.inputs[0].model_copy(update={"state_of": "image"}),)
-    spec = graph.spec.model_copy(update={"inputs": inputs})
-    art = made(tmp_path, manifest.model_copy(update={"graphs": {"generator": graph.model_copy(update={"spec": spec})}}))
-    with pytest.raises(ArtifactError, match="carries a state from run to run"):
-        bundle(art, "python", tmp_path / "out")
-
-
-def test_a_network_of_frames_between_frames_is_refused(tmp_path: Path) -> None:
-    manifest = tiny_manifest()
-    art = made(tmp_path, manifest.model_copy(update={"output": manifest.image.model_copy(update={"between": True})}))
-    with pytest.raises(ArtifactError, match="makes frames between those of a video") as err:
-        bundle(art, "python", tmp_path / "out")
-    assert "enhance" in str(err.value.hint)
+@pytest.mark.parametrize("kind", [kind for kind in BUNDLES if kind not in FILMS])
+def test_a_network_of_films_is_refused_where_it_cannot_be_held(
+    kind: str, films: dict[str, Path], tmp_path: Path
+) -> None:
+    said = {"in turn": "carries a state from frame to frame", "between": "makes frames between frames"}
+    assert set(said) == set(films)
+    for how, makes in said.items():
+        with pytest.raises(ArtifactError, match=f"{makes}, which a bundle for {kind} does not do yet") as err:
+            bundle(films[how], kind, tmp_path / "out")
+        assert "take --for python" in str(err.value.hint)
+        assert not (tmp_path / "out").exists()
 
 
 def test_an_input_that_nobody_knows_is_refused(tmp_path: Path) -> None:

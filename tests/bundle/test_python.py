@@ -13,7 +13,9 @@ from gantools.bundle.source import text_description
 from gantools.core.artifact import TextOutput
 from gantools.data.tokenizers import Kind, train_tokenizer
 from gantools.runtime.tokens import Tokenizer
+from gantools.samplers.image_to_image import ImageToImage
 from tests.bundle.conftest import SORTS
+from tests.bundle.films import MODELS_OF
 from tests.bundle.pages import run_page
 
 # Everything that a bundle must do without cannot be imported.
@@ -108,6 +110,45 @@ def test_images_of_images_are_those_of_the_artifact(artifacts: dict[str, Path], 
     (found,) = sampled(bundles["enlarger"], [{"seeds": [0, 0], "image": "golden/image.npy"}])
     assert found.shape == (2, 48, 40, 3)
     assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("how", MODELS_OF)
+def test_films_are_those_of_the_artifact(films: dict[str, Path], tmp_path: Path, how: str) -> None:
+    folder, size = tmp_path / "app", (36, 50)  # of which one network takes multiples of 8 only
+    bundle(films[how], "python", folder)
+    wide = np.random.default_rng(0).integers(0, 256, (size[0], size[1] + 4, 3), np.uint8)
+    frames = np.stack([wide[:, step : step + size[1]] for step in range(4)])
+    np.save(tmp_path / "frames.npy", frames)
+    with open_artifact(films[how]) as opened:
+        net = ImageToImage(opened)
+        given = frames if how == "in turn" else np.concatenate([frames[:-1], frames[1:]], axis=-1)
+        expected = net.run(given)
+        net.state = {}
+        alone_ = np.concatenate([net.run(given[:1]), net.run(given[-1:])])[1]
+    script = """
+import numpy as np
+from generator import Generator
+frames = np.load(sys.argv[1])
+generator = Generator()
+made = generator.film(frame for frame in frames)
+first = next(made)
+np.save(sys.argv[2], np.stack([first, *made, *generator.film(frames[:2])]))
+"""
+    done = alone(folder, script, str(tmp_path / "frames.npy"), str(tmp_path / "made.npy"))
+    assert done.returncode == 0, done.stderr.decode()
+    made = np.load(tmp_path / "made.npy")
+    assert len(expected) == (4 if how == "in turn" else 3)
+    np.testing.assert_array_equal(made[: len(expected)], expected)
+    np.testing.assert_array_equal(made[len(expected)], expected[0])  # another film starts anew
+    assert np.abs(expected[-1].astype(int) - frames[-1].repeat(net.scale, 0).repeat(net.scale, 1)).max() > 1
+    if how == "in turn":
+        assert np.abs(alone_.astype(int) - expected[-1]).max() > 1, "what came before matters"
+    runner = ALONE + "import runpy; path = sys.argv[1]; del sys.argv[0]; runpy.run_path(path, run_name='__main__')"
+    told = run_page(folder, {"python": [sys.executable, "-I", "-c", runner, str(folder)]})
+    assert told[0] == "equal to the golden samples\n"
+    assert len(list((folder / "samples").glob("*.png"))) == (3 if how == "in turn" else 1)
+    done = alone(folder, EVERYTHING, json.dumps([{"seeds": [0]}]))
+    assert "this network makes films: give film() their frames" in done.stderr.decode().splitlines()[-1]
 
 
 @pytest.mark.parametrize("sort", SORTS)

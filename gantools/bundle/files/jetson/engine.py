@@ -6,6 +6,7 @@ python engine.py 7 8 9 --out samples
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,14 @@ def on_engine(file: Path = HERE / "generator.engine") -> Run:
         call(cuda.cudaStreamSynchronize(stream))
         return made
 
-    def run(given: dict[str, Array]) -> Array:
+    def run(given: dict[str, Array], names: Sequence[str]) -> list[Array]:
+        if list(names) != [output]:
+            raise ValueError(f"the engine makes {output!r}, not {', '.join(names)}")
         count = len(given[inputs[0]])
         parts = [
             one({name: array[start : start + most] for name, array in given.items()}) for start in range(0, count, most)
         ]
-        return np.concatenate(parts)
+        return [np.concatenate(parts)]
 
     return run
 

@@ -4,6 +4,7 @@
     images = generator.sample(range(16))      # images: uint8 (16, height, width, channels)
     texts = generator.sample([7], settings={"temperature": 0.7}, prefix="the file")     # texts: a list of str
     larger = generator.sample([0], image=photo[None])   # images of images: photo uint8 (height, width, channels)
+    for frame in generator.film(frames): ...            # where frames depend on others: one after another
 
 The same seed gives the same sample in any batch, and in every language that such a folder is made for.
 """
@@ -16,7 +17,7 @@ import struct
 import sys
 import unicodedata
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ import numpy.typing as npt
 from noise import categories, normals, uniforms
 
 Array = npt.NDArray[Any]
-Run = Callable[[dict[str, Array]], Array]
+Run = Callable[[dict[str, Array], Sequence[str]], list[Array]]
 HERE = Path(__file__).resolve().parent
 FREE = -1  # in a prefix: the network chooses
 
@@ -38,7 +39,7 @@ class Generator:
         folder: Where ``generator.json`` and the model lie.
         providers: Of ONNX Runtime, such as ``["CUDAExecutionProvider"]``.
         threads: CPU threads of one run; none: as many as there are.
-        run: What computes the first output from all inputs, instead of ONNX Runtime.
+        run: What computes outputs, by their names, from all inputs, instead of ONNX Runtime.
     """
 
     def __init__(
@@ -104,6 +105,8 @@ class Generator:
         seeds = [int(seed) for seed in seeds]
         if not seeds or min(seeds) < 0 or max(seeds) >= 2**64:
             raise ValueError("seeds are one or more integers in [0, 2**64)")
+        if self.description["film"]:
+            raise ValueError("this network makes films: give film() their frames")
         given = dict(inputs or {})
         if image is not None:
             given[self._named("image", "image")] = image
@@ -123,8 +126,48 @@ class Generator:
             count = min(size, len(seeds) - start)
             # A network that takes no fewer samples makes the last of them several times.
             places = [min(start + place, start + count - 1) for place in range(max(count, limits["min"]))]
-            parts.append(self._run(self._inputs(seeds, places, given))[:count])
+            parts.append(self._run(self._inputs(seeds, places, given), [self.description["output"]["name"]])[0][:count])
         return np.concatenate(parts)
+
+    def film(self, frames: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.uint8]]:
+        """Frames of a film, as they come, one after another; memory does not grow with their number.
+
+        Args:
+            frames: (height, width, channels) uint8, all of one size. Call again for another film, or after a cut.
+
+        Yields:
+            The image of each frame, (height, width, channels) uint8, maybe larger. Of a network ``between`` frames the
+            one halfway from each frame to the next, which is one fewer; across a cut repeat the frame instead.
+        """
+        between = self.description["film"] == "between"
+        state: dict[str, Array] = {}
+        before: Array | None = None
+        for frame in frames:
+            given = frame if not between else None if before is None else np.concatenate([before, frame], axis=-1)
+            before = frame
+            if given is not None:
+                made, state = self._frame(given, state)
+                yield made
+
+    def _frame(self, frame: Array, state: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+        """One frame, and the state that the next one starts from. It is padded to a size that the network takes."""
+        sizes = {"batch": 1}
+        for name, size in zip(("height", "width"), frame.shape[:2], strict=True):
+            limits = self.description["axes"].get(name, {"min": size, "max": size, "step": 1})
+            sizes[name] = -(-max(limits["min"], size) // limits["step"]) * limits["step"]
+            if sizes[name] > limits["max"]:
+                raise ValueError(f"this network takes a {name} of at most {limits['max']} pixels, not {size}")
+        rows, columns = sizes["height"] - frame.shape[0], sizes["width"] - frame.shape[1]
+        inputs = {self._named("image", "image"): np.pad(frame, ((0, rows), (0, columns), (0, 0)), mode="edge")[None]}
+        carried = [one for one in self.description["inputs"] if one["source"] == "state"]
+        for one in carried:  # there is nothing before the first frame
+            shape = [sizes[size] if isinstance(size, str) else size for size in one["shape"]]
+            inputs[one["name"]] = state[one["name"]] if state else np.zeros(shape, one["dtype"])
+        names = [self.description["output"]["name"], *(one["output"] for one in carried)]
+        made, *rest = self._run({**self._inputs([0], [0], inputs), **inputs}, names)
+        scale = self.description["image"]["scale"] or 1
+        whole: Array = made[0, : scale * frame.shape[0], : scale * frame.shape[1]]
+        return whole, {one["name"]: value for one, value in zip(carried, rest, strict=True)}
 
     def decode(self, tokens: Array) -> str:
         """The text of a row of tokens, up to its end."""
@@ -235,10 +278,9 @@ def _onnxruntime(model: Path, description: dict[str, Any], providers: Sequence[s
     session = onnxruntime.InferenceSession(model, options, providers=list(providers))
     if (found := session.get_providers()[0]) != providers[0]:
         raise RuntimeError(f"asked for {providers[0]}, and ONNX Runtime opened {found}")
-    name = description["output"]["name"]
 
-    def run(inputs: dict[str, Array]) -> Array:
-        made: Array = session.run([name], inputs)[0]
+    def run(inputs: dict[str, Array], names: Sequence[str]) -> list[Array]:
+        made: list[Array] = session.run(list(names), inputs)
         return made
 
     return run
@@ -292,7 +334,11 @@ def answer(generator: Generator, given: argparse.Namespace) -> None:
     if given.image:
         image = _read_image(given.image, generator.description["image"]["channels"])
         seeds = seeds if len(seeds) == len(image) else list(range(len(image)))
-    samples = generator.sample(seeds, settings=settings, label=given.label, prefix=given.prefix, image=image)
+    if image is not None and generator.description["film"]:
+        samples: Any = np.stack(list(generator.film(image)))
+        seeds = list(range(len(samples)))
+    else:
+        samples = generator.sample(seeds, settings=settings, label=given.label, prefix=given.prefix, image=image)
     if isinstance(samples, list) and not given.out:
         print("\n".join(samples))
         return

@@ -9,7 +9,7 @@ import argparse
 import json
 import urllib.error
 import urllib.request
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,14 +30,15 @@ def on_server(url: str = URL, *, batched: bool = True, timeout_s: float = 60.0) 
         timeout_s: Of one request.
     """
 
-    def run(inputs: dict[str, Array]) -> Array:
+    def run(inputs: dict[str, Array], names: Sequence[str]) -> list[Array]:
         described, bodies = [], []
         for name, array in inputs.items():
             shape = [*array.shape, 1] if batched and array.ndim == 1 else [*array.shape]
             bodies.append(np.ascontiguousarray(array).tobytes())
             size = {"binary_data_size": len(bodies[-1])}
             described.append({"name": name, "shape": shape, "datatype": _KINDS[str(array.dtype)], "parameters": size})
-        head = json.dumps({"inputs": described, "parameters": {"binary_data_output": True}}).encode()
+        wanted = [{"name": name, "parameters": {"binary_data": True}} for name in names]
+        head = json.dumps({"inputs": described, "outputs": wanted}).encode()
         headers = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
         request = urllib.request.Request(f"{url}/v2/models/{MODEL}/infer", head + b"".join(bodies), headers)
         try:
@@ -46,9 +47,14 @@ def on_server(url: str = URL, *, batched: bool = True, timeout_s: float = 60.0) 
                 body = response.read()
         except urllib.error.HTTPError as err:
             raise RuntimeError(f"the server refused: {err.read().decode(errors='replace')}") from err
-        told: dict[str, Any] = json.loads(body[:length])["outputs"][0]
-        kind = next(name for name, other in _KINDS.items() if other == told["datatype"])
-        return np.frombuffer(body[length:], kind).reshape(told["shape"])
+        told = {one["name"]: one for one in json.loads(body[:length])["outputs"]}
+        kinds = {other: kind for kind, other in _KINDS.items()}
+        made, start = dict[str, Array](), length
+        for name, one in told.items():
+            end = start + one["parameters"]["binary_data_size"]
+            made[name] = np.frombuffer(body[start:end], kinds[one["datatype"]]).reshape(one["shape"])
+            start = end
+        return [made[name] for name in names]
 
     return run
 
