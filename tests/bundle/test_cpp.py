@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -73,6 +74,25 @@ def test_the_commands_of_the_readme_run_with_openvino(artifacts: dict[str, Path]
     for wrong, message in (("--label 9", "there is no such class"), ("--set size=1", "there is no input 'size'")):
         done = run([first / "build" / "sample", *wrong.split()], bundles["texts"])
         assert (done.returncode, done.stderr) == (1, f"error: {message}\n")
+
+
+@pytest.mark.slow
+def test_the_same_program_runs_with_onnxruntime(bundles: dict[str, Path], tmp_path: Path) -> None:
+    """Its headers are in no Python package: ``ONNXRUNTIME_ROOT`` says where a release is unpacked."""
+    program("cmake")
+    program("g++", "clang++")
+    root = os.environ.get("ONNXRUNTIME_ROOT")
+    if not root:
+        pytest.skip("ONNXRUNTIME_ROOT does not say where a release of ONNX Runtime for C++ is unpacked")
+    folder = tmp_path / "app"
+    shutil.copytree(bundles["images"], folder, ignore=shutil.ignore_patterns("build"))
+    where = ["-D", "RUNTIME=onnxruntime", "-D", f"ONNXRUNTIME_ROOT={root}"]
+    assert run(["cmake", "-S", folder, "-B", folder / "build", *where], folder).returncode == 0
+    for sort in SORTS:
+        shutil.copy(bundles[sort] / "model.hpp", folder / "model.hpp")
+        assert run(["cmake", "--build", "build"], folder).returncode == 0
+        done = run([folder / "build" / "check"], bundles[sort])
+        assert (done.returncode, done.stdout) == (0, "equal to the golden samples\n"), done.stderr
 
 
 def test_what_c_plus_plus_reads_is_written_for_it(bundles: dict[str, Path]) -> None:
