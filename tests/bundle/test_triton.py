@@ -16,6 +16,7 @@ from gantools.bundle import bundle
 from tests.bundle.conftest import SORTS
 from tests.bundle.pages import run_page
 from tests.bundle.programs import run
+from tests.bundle.triton_server import triton
 
 KINDS = {"FP32": np.float32, "INT64": np.int64, "INT32": np.int32, "UINT8": np.uint8}
 
@@ -104,6 +105,31 @@ def test_the_commands_of_the_readme_run_against_a_server(bundles: dict[str, Path
         assert len(told[1].splitlines()) == 3
     else:
         assert len(list((bundles[sort] / "samples").glob("*.png"))) == (2 if sort == "enlarger" else 3)
+
+
+CROWD = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from client import on_server
+from generator import Generator
+generator = Generator(run=on_server(sys.argv[1]))
+with ThreadPoolExecutor(16) as pool:
+    alone = list(pool.map(lambda seed: generator.outputs([seed]), range(64)))
+print(np.array_equal(np.concatenate(alone), generator.outputs(range(64))))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_real_server_reads_the_repository_and_batches(bundles: dict[str, Path], tmp_path: Path, sort: str) -> None:
+    with triton(bundles[sort] / "models", tmp_path) as (url, counts):
+        told = run_page(bundles[sort], {"python": [sys.executable]}, {"python client.py": ["--url", url]})
+        assert told[0] == "equal to the golden samples\n"
+        if sort != "enlarger":
+            done = run([sys.executable, "-c", CROWD, url], bundles[sort])
+            assert done.stdout == "True\n", done.stderr
+            assert max(map(int, counts.read_text().split())) > 1, "requests that come at once are run at once"
 
 
 def test_choices_go_to_the_server(artifacts: dict[str, Path], bundles: dict[str, Path]) -> None:
