@@ -180,7 +180,7 @@ class HttpApp:
         larger = model.manifest.image.scale or 1
         made = outputs[model.spec.outputs[0].name][0, : larger * height, : larger * width]
         headers = {"X-Gantools-Artifact": model.generator.artifact.digest}
-        content = await asyncio.to_thread(encode_picture, ".png", made, picture, model.generator.origin)
+        content = await asyncio.to_thread(encode_picture, "made.png", made, picture, model.generator.origin)
         return Response(content, headers=headers, media_type="image/png")
 
     def _queried(self, request: Request) -> dict[str, str]:
