@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -24,7 +25,7 @@ TRIES = 4
 """How often a task is begun at most, when its worker dies each time."""
 AT_ONCE = 1000
 """Tasks that the cluster knows of: many, so that one that grows by itself sees what waits."""
-_ANSWER_S = 5.0
+_ANSWER_S, _LOOK_S = 5.0, 0.1
 _STORE_BYTES = 80 * 2**20  # little goes through Ray's store of objects: most results are files
 # HTTP/2's preface with an empty SETTINGS frame (RFC 9113, 3.4). Whoever speaks gRPC answers with such a frame, type 4.
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -78,8 +79,20 @@ class Cluster:
         self._ray = ray
 
     def places(self, needs: Needs) -> int:
-        """How many tasks run side by side now."""
-        found = self._ray.cluster_resources()
+        """How many tasks run side by side, if nobody else has any."""
+        return self._places(self._ray.cluster_resources(), needs)
+
+    def free_places(self, needs: Needs, wanted: int) -> int:
+        """How many are free: at once where that is enough, else in a moment, since what ended is cleared away late."""
+        ends_at = time.monotonic() + _ANSWER_S
+        while (found := self._places(self._ray.available_resources(), needs)) < wanted:
+            if time.monotonic() > ends_at:
+                break
+            time.sleep(_LOOK_S)
+        return found
+
+    @staticmethod
+    def _places(found: Mapping[str, float], needs: Needs) -> int:
         places = int(found.get("CPU", 0)) // needs.cpus
         return min(places, int(found.get("GPU", 0)) // needs.gpus) if needs.gpus else places
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.zoo import make_conditional
+from tests.zoo import make_artifact, make_conditional
 
 
 @pytest.fixture(scope="package")
@@ -36,3 +36,10 @@ def address(two_workers: str) -> str:
     assert two_workers == "local"
     found: str = pytest.importorskip("ray").get_runtime_context().gcs_address
     return found
+
+
+@pytest.fixture(scope="package")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two artifacts to serve."""
+    folder = tmp_path_factory.mktemp("served")
+    return {"plain": make_artifact(folder / "plain").path, "classes": make_conditional(folder / "classes").path}
