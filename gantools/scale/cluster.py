@@ -157,6 +157,7 @@ def joined(address: str) -> Iterator[Cluster]:
         BackendError: Nobody answers there, or somebody else, or not to us.
         MissingDependencyError: Ray is not installed.
     """
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # or what is left of a run would start a cluster of its own
     ray = require("ray", extra="ray", why="to run on a cluster")
     if ray.is_initialized():
         yield Cluster(ray)

@@ -11,7 +11,7 @@ import logging
 import re
 import socket
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -26,7 +26,7 @@ from gantools.serve.options import Options
 from gantools.serve.run import LIBRARIES, Hosted, answering, attend, listening
 
 if TYPE_CHECKING:
-    from gantools.scale.front import Ask
+    from gantools.scale.replica import Answer, Asked
 
 _EXTRA = "ray-serve"
 _WHY = "to serve artifacts on a cluster"
@@ -166,7 +166,7 @@ class _Fleet:
         self._serve = _library("ray.serve")
         self.name, self._options, self._replicas, self._where, self._needs = name, options, replicas, where, needs
         self._digests: dict[str, str] = {}
-        self.ask: Ask
+        self._handle: Any = None
 
     def start(self, artifacts: Mapping[str, Artifact]) -> None:
         """Start replicas, or exchange those that are there, one after the other, while the others answer.
@@ -188,13 +188,19 @@ class _Fleet:
         )
         application = deployment.bind(Hosting.of(artifacts, self._options, self._where))
         try:
-            self.ask = self._serve.run(application, name=self.name, route_prefix=None).answer.remote
+            handle = self._serve.run(application, name=self.name, route_prefix=None)
         except RuntimeError as err:
             told = self._serve.status().applications[self.name].deployments["replica"].message
             *_, last = [line for line in (told or str(err)).splitlines() if line]
             message = re.sub(r"^[\w.]+Error: ", "", last)
             raise BackendError(f"the replicas do not start: {message}", hint="the same on every machine?") from err
+        self._handle = self._handle or handle  # it leads to whatever has the name
         self._digests = _digests(artifacts)
+
+    def ask(self, asked: Asked) -> Awaitable[Answer]:
+        """Have one of them answer."""
+        answer: Awaitable[Answer] = self._handle.answer.remote(asked)
+        return answer
 
     def exchange(self, artifacts: Mapping[str, Artifact], watch: OnEvent) -> None:
         """Start again with artifacts that have changed.
@@ -211,6 +217,8 @@ class _Fleet:
 
     def end(self) -> None:
         """Let the replicas finish. What keeps them stays on a cluster that was there before; it takes no CPU."""
+        if self._handle is not None:
+            self._handle.shutdown()
         self._serve.delete(self.name)
 
     def _count(self) -> dict[str, Any]:
