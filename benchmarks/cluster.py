@@ -5,7 +5,7 @@
 ART makes images, and is called by its seeds alone. One thread computes for each worker, and for the process beside it.
 
 - "evaluate": milliseconds for each sample in this process, drawn and looked at; then ``gantools evaluate`` alone and
-  with ``--ray local`` in turns, as whole commands, and whether their cards are equal. Real images were looked at before.
+  with ``--ray local`` in turns, as whole commands, and whether cards are equal. Real images were looked at before.
 - "serve": 32 callers that each send the next request when the last is answered, to ``gantools serve``, to ``--ray
   local`` with one replica and with two, and to two of which one is killed every two seconds: answers a second, and how
   many answers were not the bytes of their seed, broke off, or had another status. Nobody asks a second time.

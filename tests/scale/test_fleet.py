@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gantools.cli.serve import command
-from gantools.core.errors import ArtifactError, BackendError, RecipeError
+from gantools.core.errors import ArtifactError, BackendError, MissingDependencyError, RecipeError
 from gantools.runtime.session import Where
 from gantools.scale import cluster, serving
 from gantools.scale.cluster import Needs, joined
@@ -128,6 +128,14 @@ def test_what_does_not_go_together_is_a_usage_error(given: dict[str, Any], messa
     with pytest.raises(RecipeError) as caught:
         command(["art"], **given)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize("library", ["ray.serve", "starlette"])
+def test_a_library_that_is_missing_names_its_extra(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingDependencyError) as caught:
+        command(["art"], ray="local")
+    assert caught.value.hint == "pip install 'gantools[ray-serve]'"
 
 
 def test_an_artifact_that_is_not_there_is_told_before_ray_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
