@@ -20,6 +20,7 @@ from gantools.serve.options import Options
 from gantools.serve.refused import RefusedError
 
 Ask = Callable[[Asked], Awaitable[Answer]]
+_FOR_THE_DOOR = (b"authorization", b"host")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -75,7 +76,8 @@ class Front:
         body = await self._door.body(request) if carries else b""
         scope = request.scope
         path = scope["path"], scope.get("raw_path") or b""
-        return Asked(request.method, path, scope["query_string"], tuple(scope["headers"]), body)
+        headers = tuple(one for one in scope["headers"] if one[0] not in _FOR_THE_DOOR)
+        return Asked(request.method, path, scope["query_string"], headers, body)
 
     async def from_a_replica(self, asked: Asked, deadline: float) -> Answer:
         """The answer of the first replica that lives long enough.

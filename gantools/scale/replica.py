@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -27,7 +27,7 @@ class Asked:
         method: Such as ``GET``.
         path: Decoded, and as it came.
         query: Behind the path, as it came.
-        headers: Names in lower case.
+        headers: Names in lower case; without who asks and of whom, which is known by then.
         body: What came along.
     """
 
@@ -73,7 +73,8 @@ class Hosting:
 
     @classmethod
     def of(cls, artifacts: Mapping[str, Artifact], options: Options, where: Where) -> Hosting:
-        """Of artifacts that were looked at here."""
+        """Of artifacts that were looked at here. The token stays here: who asks a replica has been let in."""
+        options = replace(options, token=None, host="127.0.0.1")
         paths = {name: (artifact.path.resolve(), artifact.digest) for name, artifact in artifacts.items()}
         return cls(paths, options, where)
 
@@ -115,7 +116,7 @@ class Replica:
             "raw_path": raw,
             "root_path": "",
             "query_string": asked.query,
-            "headers": asked.headers,
+            "headers": ((b"host", b"localhost"), *asked.headers),
             "client": None,
             "server": None,
             "state": {},

@@ -12,7 +12,9 @@ import psutil
 import pytest
 
 from gantools.runtime.session import Where
+from gantools.scale import serving
 from gantools.scale.cluster import joined
+from gantools.scale.replica import Hosting
 from gantools.scale.serving import Replicas, hosted_on
 from gantools.serve import Options
 from gantools.serve.run import Hosted, hosted
@@ -55,6 +57,11 @@ def test_the_door_lets_in_as_that_of_one_server_does(many: Hosted) -> None:
     assert Client(many.url).ask("/v2").status == 401
     assert Client(many.url).ask("/v2/health/ready").status == 200
     assert Client(many.url, TOKEN).ask("/v2", method="DELETE").status == 405
+    assert Client(many.url, {**TOKEN, "Host": "example.org"}).ask("/v2").status == 200, "with a token"
+
+
+def test_the_token_does_not_leave_this_process(sources: dict[str, Path]) -> None:
+    assert Hosting.of(serving.opened(sources), Options(host="0.0.0.0", token="secret"), Where()).options.token is None
 
 
 def test_figures_are_those_of_all_replicas(many: Hosted) -> None:
