@@ -152,14 +152,14 @@ def command(
         if dry_run:
             many.show_plan(draw, network, where, real, references, watch, as_json=json)
             return
-        many_eyes = None if ray is None else stack.enter_context(on_cluster(ray, network, where))
-        looks = many_eyes or network
+        elsewhere = None if ray is None else stack.enter_context(on_cluster(ray, network, where))
+        looks = elsewhere or network
         if artifact is None:
             given = open_images(images or "", resolution=resolution or 0, channels=CHANNELS, on_event=watch)
             origin, seeds = {"images": given.name, "digest": given.digest}, f"images {given.digest[:12]}"
             rows = looks.rows(given.images[chosen(len(given.images), count)], on_event=watch)
-        elif many_eyes is not None:
-            rows = many_eyes.rows_of(draw, on_event=watch)
+        elif elsewhere is not None:
+            rows = elsewhere.rows_of(draw, on_event=watch)
         else:
             rows = network.rows(generator.sample(range(count), settings=turned), on_event=watch)
         cards = evaluate_rows(rows, real, seeds=seeds, extractor=looks, metrics=names, limit=references, on_event=watch)
