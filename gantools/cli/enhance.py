@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gantools.cli.cluster import refuse_numbered
 from gantools.cli.options import ArtifactPath, Backend, Device, Json, Ray, Threads
 from gantools.cli.output import emit_json, nothing_on_stdout, say, watching
 
@@ -56,6 +57,7 @@ def command(
     if ray is not None:
         from gantools.runtime.session import Where
 
+        refuse_numbered("--device", device)
         _run_on_cluster(artifact, source, out, options, ray, Where(backend, device, threads), json=json)
         return
     run(

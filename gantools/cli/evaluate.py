@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gantools.cli.evaluate_cluster import Many, on_cluster
 from gantools.cli.evaluate_pairs import report_restored
 from gantools.cli.evaluate_texts import Asked, parse_temperatures, report_texts
-from gantools.cli.options import Backend, Device, Json, Settings, Threads, parse_settings
+from gantools.cli.options import Backend, Device, DryRun, Json, Machines, Price, Ray, Settings, Threads, parse_settings
 from gantools.cli.output import emit_json, show_table, watching
 
 if TYPE_CHECKING:
@@ -64,13 +65,18 @@ def command(
     backend: Backend = None,
     device: Device = None,
     threads: Threads = None,
+    ray: Ray = None,
+    dry_run: DryRun = False,
+    machines: Machines = None,
+    price_per_hour: Price = None,
     json: Json = False,
 ) -> None:
     """Score samples, images of any origin, or restored pictures and films, against real ones.
 
     Values with 95 % intervals, beside what real images score: as many others as there are samples, where the data has
     them, or one half of the references against the other. Networks that make images of images are given --inputs, or
-    what their training made of pictures such as those of --data, and are shown beside it.
+    what their training made of pictures such as those of --data, and are shown beside it. With --ray samples are drawn
+    and looked at on a cluster, and so are real images that nobody has looked at before.
     """
     from gantools.core.errors import RecipeError
     from gantools.core.registry import unknown_name
@@ -82,7 +88,8 @@ def command(
     from gantools.metrics.video import VIDEO_METRICS
     from gantools.runtime.session import Where
     from gantools.samplers import open_artifact
-    from gantools.verify.evaluate import evaluate, floor_cards
+    from gantools.scale.features import Draw
+    from gantools.verify.evaluate import check_size, evaluate_rows, floor_cards
 
     if (artifact is None) == (images is None):
         raise RecipeError("give an artifact or --images, one of the two.", hint="see 'gantools evaluate --help'")
@@ -90,6 +97,8 @@ def command(
         raise RecipeError(
             "--images and --resolution belong together.", hint="for example --images out/ --resolution 64"
         )
+    many = Many(ray, dry_run, machines, price_per_hour)
+    many.check(device=device, extractor_device=extractor_device, has_artifact=artifact is not None)
     given_names = list(dict.fromkeys(name.strip() for name in metrics.split(","))) if metrics else None
     names = given_names or ["kid", "fid"]
     of_words = figures_of()
@@ -102,6 +111,7 @@ def command(
         watch = stack.enter_context(watching())
         if artifact is not None:
             generator = stack.enter_context(open_artifact(artifact, backend=backend, device=device, threads=threads))
+            many.check_makes_images(generator.artifact.manifest)
             if generator.artifact.manifest.modality == "text":
                 report_texts(
                     generator,
@@ -136,14 +146,24 @@ def command(
         network = load_extractor(extractor or "efficientnet-lite0", where, watch)
         count = samples or min(len(real.images), references)
         if artifact is not None:
-            made, seeds = generator.sample(range(count), settings=turned), f"0-{count - 1}"
-            origin = {"artifact": str(artifact), "digest": generator.artifact.digest}
-        else:
+            check_size((output.height, output.width, output.channels), real)
+            draw = Draw.of(generator.artifact, count, Where(backend, device, threads), turned)
+            origin, seeds = {"artifact": str(artifact), "digest": generator.artifact.digest}, f"0-{count - 1}"
+        if dry_run:
+            many.show_plan(draw, network, where, real, references, watch, as_json=json)
+            return
+        elsewhere = None if ray is None else stack.enter_context(on_cluster(ray, network, where))
+        looks = elsewhere or network
+        if artifact is None:
             given = open_images(images or "", resolution=resolution or 0, channels=CHANNELS, on_event=watch)
-            made, seeds = given.images[chosen(len(given.images), count)], f"images {given.digest[:12]}"
-            origin = {"images": given.name, "digest": given.digest}
-        cards = evaluate(made, real, seeds=seeds, extractor=network, metrics=names, limit=references, on_event=watch)
-        floor = floor_cards(real, extractor=network, metrics=names, limit=references, samples=count, on_event=watch)
+            origin, seeds = {"images": given.name, "digest": given.digest}, f"images {given.digest[:12]}"
+            rows = looks.rows(given.images[chosen(len(given.images), count)], on_event=watch)
+        elif elsewhere is not None:
+            rows = elsewhere.rows_of(draw, on_event=watch)
+        else:
+            rows = network.rows(generator.sample(range(count), settings=turned), on_event=watch)
+        cards = evaluate_rows(rows, real, seeds=seeds, extractor=looks, metrics=names, limit=references, on_event=watch)
+        floor = floor_cards(real, extractor=looks, metrics=names, limit=references, samples=count, on_event=watch)
     if json:
         found = {"cards": [card.model_dump() for card in cards], "floor": [card.model_dump() for card in floor]}
         emit_json(origin | found)

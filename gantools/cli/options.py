@@ -39,7 +39,7 @@ Ray = Annotated[
     typer.Option(metavar="local|HOST:PORT", help="Do it on a Ray cluster, or on one that is started on this machine."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what --ray would do and an estimate; nothing is made.")]
-Machines = Annotated[int, typer.Option(min=1, help="Of --dry-run: machines like this one.")]
+Machines = Annotated[int | None, typer.Option(min=1, help="Of --dry-run: machines like this one; none: 1.")]
 Price = Annotated[float | None, typer.Option(min=0, help="Of --dry-run: what a machine costs an hour.")]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gantools.cli.cluster import refuse_idle
 from gantools.cli.options import (
     ArtifactPath,
     Backend,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from gantools.core.artifact import Manifest
     from gantools.media.grid import Sign
     from gantools.scale.plan import Rows
-
-EACH = "each"
 
 
 def command(
@@ -77,9 +76,9 @@ def command(
         typer.Option("--c2pa-certificate", metavar="CHAIN", help="The key's certificates, PEM; none: in KEY's file."),
     ] = None,
     ray: Ray = None,
-    piece: Annotated[int, typer.Option(min=1, help="Samples of one task of the cluster.")] = 1024,
+    piece: Annotated[int | None, typer.Option(min=1, help="Samples of one task of the cluster; none: 1024.")] = None,
     dry_run: DryRun = False,
-    machines: Machines = 1,
+    machines: Machines = None,
     price_per_hour: Price = None,
     bench: Annotated[
         Path | None, typer.Option(metavar="JSON", help="A report of 'bench --span file' for --dry-run; none: measured.")
@@ -97,8 +96,12 @@ def command(
     from gantools.core.errors import RecipeError
     from gantools.media.grid import save_images
     from gantools.samplers import open_artifact
-    from gantools.scale.samples import name_of, origin_of
+    from gantools.scale.samples import EACH, name_of, origin_of
 
+    if not dry_run:
+        refuse_idle({"--machines": machines, "--price-per-hour": price_per_hour, "--bench": bench}, "--dry-run")
+    if ray is None and not dry_run:
+        refuse_idle({"--piece": piece}, "--ray")
     numbers, turned = parse_seeds(seeds), parse_settings(settings)
     if ray is not None or dry_run:
         alone: dict[str, object] = {"--or": others, "--prefix": prefix, "--temperature": temperature}
@@ -114,7 +117,7 @@ def command(
         )
         asked = _rows(manifest, numbers, label)
         if dry_run:
-            show_plan(order, asked, piece, machines, price_per_hour, bench, json=json)
+            show_plan(order, asked, piece, machines or 1, price_per_hour, bench, json=json)
         else:
             run_on_cluster(order, asked, ray or "local", piece, json=json)
         return
@@ -162,6 +165,7 @@ def _rows(manifest: Manifest, seeds: Sequence[int], label: str | None) -> Rows:
     """Seed and class number of each sample; the number with ``each`` alone."""
     from gantools.samplers.choices import classes_of
     from gantools.scale.plan import Rows
+    from gantools.scale.samples import EACH
 
     return Rows(seeds, classes_of(manifest, label) if label == EACH else None)
 

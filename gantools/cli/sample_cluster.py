@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gantools.cli.output import emit_json, nothing_on_stdout, say, show_pairs, watching
+from gantools.cli.cluster import refuse_numbered, show_estimate
+from gantools.cli.output import emit_json, nothing_on_stdout, say, watching
 
 if TYPE_CHECKING:
     from gantools.core.artifact import Manifest
@@ -54,19 +55,19 @@ def order_for(
         raise RecipeError(
             f"--ray writes one PNG for each seed, got --out '{out or ''}'.", hint="give a folder, such as --out samples"
         )
-    if device is not None and ":" in device:
-        raise RecipeError(f"--ray gives each task a GPU of its own, got --device {device}.", hint="give --device cuda")
+    refuse_numbered("--device", device)
     opened = load_artifact(artifact)
     return order_of(opened, out, where=Where(backend, device, threads), **how), opened.manifest
 
 
-def run_on_cluster(order: Order, rows: Rows, address: str, piece: int, *, json: bool) -> None:
+def run_on_cluster(order: Order, rows: Rows, address: str, piece: int | None, *, json: bool) -> None:
     """Make the samples, and say what came of it."""
+    from gantools.scale.plan import PIECE
     from gantools.scale.samples import sample
 
     with watching() as watch, nothing_on_stdout():
         try:
-            report = sample(order, rows, address, piece=piece, on_event=watch)
+            report = sample(order, rows, address, piece=piece or PIECE, on_event=watch)
         except KeyboardInterrupt:
             say("stopped. What is finished stays: the same command goes on from there.")
             raise typer.Exit(130) from None
@@ -82,7 +83,7 @@ def run_on_cluster(order: Order, rows: Rows, address: str, piece: int, *, json: 
 def show_plan(
     order: Order,
     rows: Rows,
-    piece: int,
+    piece: int | None,
     machines: int,
     price: float | None,
     bench: Path | None,
@@ -90,27 +91,12 @@ def show_plan(
     json: bool,
 ) -> None:
     """Say how the work would be cut, and what it would take."""
+    from gantools.scale.plan import PIECE
     from gantools.scale.rate import estimate
 
     with watching() as watch:
         found = estimate(
-            order, rows, piece=piece, machines=machines, price_per_hour=price, report=bench, on_event=watch
+            order, rows, piece=piece or PIECE, machines=machines, price_per_hour=price, report=bench, on_event=watch
         )
-    numbers = {"hours": found.hours, "machine_hours": found.machine_hours, "cost": found.cost}
-    if json:
-        plan = {"samples": found.samples, "pieces": found.pieces, "piece": found.piece, "machines": found.machines}
-        rate = {"workers": found.workers, "rate_per_s": found.rate.per_s, "rate_source": found.rate.source}
-        emit_json({**plan, **rate, "price_per_hour": price, **numbers})
-        return
-    cost = {} if found.cost is None else {"cost": f"{found.cost:.4g}, at {price:g} an hour for a machine"}
-    show_pairs(
-        f"{order.artifact.name} to {order.out}, nothing is made yet",
-        {
-            "samples": f"{found.samples} in {found.pieces} pieces of {found.piece}",
-            "rate": f"{found.rate.per_s:.4g} samples/s a worker; {found.rate.source}",
-            "machines": f"{found.machines}, with {found.workers} workers each, {order.needs} a worker",
-            "time": f"{found.hours:.4g} hours, {found.machine_hours:.4g} machine hours",
-            **cost,
-            "beware": "the rate is measured; all else is arithmetic, for workers and disks that do not slow each other",
-        },
-    )
+    title = f"{order.artifact.name} to {order.out}"
+    show_estimate(title, {"samples": len(rows)}, found, order.needs, json=json)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantools.cli.options import Backend, Device, Json, Threads
-from gantools.cli.output import emit_json, say, watching
+from gantools.cli.cluster import refuse_idle, refuse_numbered
+from gantools.cli.options import Backend, Device, Json, Ray, Threads
+from gantools.cli.output import emit_json, nothing_on_stdout, say, watching
 
 if TYPE_CHECKING:
     from gantools.serve.run import Hosted
@@ -40,16 +43,23 @@ def command(
     backend: Backend = None,
     device: Device = None,
     threads: Threads = None,
+    ray: Ray = None,
+    replicas: Annotated[
+        str | None,
+        typer.Option(metavar="N|MIN-MAX", help="Of --ray: servers behind this one, more when they are busy; none: 1."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Serve artifacts: the Open Inference Protocol over HTTP and gRPC, GET /sample?seed=7, a page, and /metrics.
 
     A seed gives the sample that 'gantools sample' gives. SIGTERM and Ctrl-C finish what was begun; SIGHUP opens
-    artifacts again that have changed on disk.
+    artifacts again that have changed on disk. With --ray requests are answered by replicas on a cluster.
     """
     from gantools.serve import Options, named_sources, serve
 
-    sources = named_sources(artifacts)
+    if ray is None:
+        refuse_idle({"--replicas": replicas}, "--ray")
+    sources, printed = named_sources(artifacts), sys.stdout
     options = Options(
         host=host,
         port=port,
@@ -66,10 +76,22 @@ def command(
     def ready(server: Hosted) -> None:
         if json:
             models = {name: str(path) for name, path in sources.items()}
-            emit_json({"url": server.url, "grpc": server.grpc, "models": models})
+            with redirect_stdout(printed):
+                emit_json({"url": server.url, "grpc": server.grpc, "models": models})
         else:
             also = f" and gRPC at {server.grpc}" if server.grpc else ""
             say(f"{server.url}{also}: {', '.join(sources)}; Ctrl-C ends")
 
+    if ray is not None:
+        from gantools.runtime.session import Where
+        from gantools.scale.cluster import check_address
+        from gantools.scale.serving import Replicas, serve_on_cluster
+
+        refuse_numbered("--device", device)
+        check_address(ray)
+        count, where = Replicas.parse(replicas or "1"), Where(backend, device, threads)
+        with watching() as watch, nothing_on_stdout():
+            serve_on_cluster(sources, options, ray, count, where=where, on_event=watch, on_ready=ready)
+        return
     with watching() as watch:
         serve(sources, options, backend=backend, device=device, threads=threads, on_event=watch, on_ready=ready)

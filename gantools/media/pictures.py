@@ -146,14 +146,14 @@ def write_picture(path: Path, made: Pixels, source: Picture, origin: Mapping[str
         ArtifactError: The disk refused.
     """
     check_suffix(path)
-    write_atomic(path, encode_picture(path.suffix.lower(), made, source, origin))
+    write_atomic(path, encode_picture(path.name, made, source, origin))
 
 
-def encode_picture(suffix: str, made: Pixels, source: Picture, origin: Mapping[str, str] | None = None) -> bytes:
+def encode_picture(name: str, made: Pixels, source: Picture, origin: Mapping[str, str] | None = None) -> bytes:
     """As ``write_picture``, the bytes of the file.
 
     Args:
-        suffix: One of ``SUFFIXES``.
+        name: Of the file, with one of ``SUFFIXES``.
         made: (height, width, channels) uint8.
         source: What it is made of.
         origin: Of the network, as ``Generator.origin``, which goes into XMP; none: no network made it. A .bmp has no
@@ -163,6 +163,7 @@ def encode_picture(suffix: str, made: Pixels, source: Picture, origin: Mapping[s
         RecipeError: Such a file cannot be transparent.
     """
     pil: Any = require("PIL.Image", extra="media", why="to write pictures")
+    suffix = Path(name).suffix.lower()
     size = (made.shape[1], made.shape[0])
     if made.shape[2] == 1 and source.colour is not None:
         parts = source.colour.resize(size, pil.Resampling.BICUBIC)
@@ -174,7 +175,8 @@ def encode_picture(suffix: str, made: Pixels, source: Picture, origin: Mapping[s
     if source.alpha is not None:
         if suffix in _OPAQUE:
             raise RecipeError(
-                f"a {suffix} file cannot be transparent, and what it is made of is.", hint="give it the suffix .png"
+                f"'{name}' cannot be transparent, being a {suffix}, and what it is made of is.",
+                hint="give it the suffix .png",
             )
         image.putalpha(pil.fromarray(source.alpha).resize(size, pil.Resampling.BICUBIC))
     content = io.BytesIO()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,23 @@ class Rows(NamedTuple):
 
     features: Floats
     probabilities: Floats
+
+
+class ImageExtractor(Protocol):
+    """Whoever says what an extractor says: an ``Extractor`` itself, or many of them elsewhere.
+
+    Attributes:
+        card: What the extractor is.
+        name: That of the card.
+        sha256: That of the card.
+    """
+
+    card: ExtractorCard
+    name: str
+    sha256: str
+
+    def rows(self, images: Images, *, on_event: OnEvent = ignore) -> Rows:
+        """Features and class probabilities; see ``Extractor.rows``."""
 
 
 class Extractor:

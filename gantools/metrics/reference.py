@@ -17,7 +17,7 @@ from gantools.core.atomic import write_atomic
 from gantools.core.cache import user_cache
 from gantools.core.errors import ArtifactError
 from gantools.core.events import Note, OnEvent, ignore
-from gantools.metrics.features import Extractor, Images, Rows
+from gantools.metrics.features import ImageExtractor, Images, Rows
 
 # Beyond this many, more references move a value by less than the noise of the samples, and cost memory and time.
 LIMIT = 10_000
@@ -56,7 +56,7 @@ def chosen(count: int, limit: int, *, after: int = 0) -> npt.NDArray[np.int64]:
 
 
 def reference_rows(
-    references: References, extractor: Extractor, *, limit: int = LIMIT, after: int = 0, on_event: OnEvent = ignore
+    references: References, extractor: ImageExtractor, *, limit: int = LIMIT, after: int = 0, on_event: OnEvent = ignore
 ) -> Rows:
     """Features and class probabilities of real images, from the cache where they are there.
 
@@ -71,9 +71,7 @@ def reference_rows(
         A row for each chosen image.
     """
     places = chosen(len(references.images), limit, after=after)
-    parts = (FORMAT, references.digest, extractor.sha256, extractor.card.preparation, str(len(places)), str(after))
-    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    path = user_cache() / "features" / f"{key}.npz"
+    path = _path(references, extractor, len(places), after)
     found = _read(path)
     shapes = (len(places), extractor.card.features), (len(places), extractor.card.classes)
     if found is None or (found.features.shape, found.probabilities.shape) != shapes:
@@ -81,6 +79,18 @@ def reference_rows(
         found = extractor.rows(images, on_event=on_event)
         _keep(path, found, on_event)
     return found
+
+
+def unseen(references: References, extractor: ImageExtractor, *, limit: int = LIMIT, after: int = 0) -> int:
+    """How many images ``reference_rows`` would have to look at: none where the cache has them, else all it chooses."""
+    count = len(chosen(len(references.images), limit, after=after))
+    return 0 if _path(references, extractor, count, after).is_file() else count
+
+
+def _path(references: References, extractor: ImageExtractor, count: int, after: int) -> Path:
+    parts = (FORMAT, references.digest, extractor.sha256, extractor.card.preparation, str(count), str(after))
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return user_cache() / "features" / f"{key}.npz"
 
 
 def _read(path: Path) -> Rows | None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
+from gantools.core.artifact import GraphFile
 from gantools.core.errors import BackendError, GantoolsError, RecipeError, first_line
 from gantools.core.optional import require
+from gantools.runtime.session import Where
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,9 +23,10 @@ R = TypeVar("R")
 LOCAL = "local"
 TRIES = 4
 """How often a task is begun at most, when its worker dies each time."""
-_AT_ONCE = 1000  # tasks that the cluster knows of: many, so that one that grows by itself sees what waits
-_ANSWER_S = 5.0
-_STORE_BYTES = 80 * 2**20  # hardly anything goes through Ray's store of objects: results are files
+AT_ONCE = 1000
+"""Tasks that the cluster knows of: many, so that one that grows by itself sees what waits."""
+_ANSWER_S, _LOOK_S = 5.0, 0.1
+_STORE_BYTES = 80 * 2**20  # little goes through Ray's store of objects: most results are files
 # HTTP/2's preface with an empty SETTINGS frame (RFC 9113, 3.4). Whoever speaks gRPC answers with such a frame, type 4.
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _SETTINGS = 4
@@ -40,9 +44,23 @@ class Needs:
     cpus: int = 1
     gpus: int = 0
 
+    @classmethod
+    def of(cls, *runners: Where) -> Needs:
+        """Of a task in which these run one after the other."""
+        gpu = any((where.device or "").startswith("cuda") for where in runners)
+        return cls(max(where.threads or 1 for where in runners), int(gpu))
+
     def __str__(self) -> str:
         cpus = f"{self.cpus} CPU{'s' if self.cpus > 1 else ''}"
         return f"{cpus} and a GPU" if self.gpus else cpus
+
+
+def settled(where: Where, entry: GraphFile) -> Where:
+    """Who runs a graph in a task, what nobody said being as the graph has it.
+
+    One thread where that says nothing either: a task shares its machine with others.
+    """
+    return replace(where, threads=where.threads or entry.threads or 1, device=where.device or entry.device)
 
 
 @dataclass(frozen=True)
@@ -61,18 +79,33 @@ class Cluster:
         self._ray = ray
 
     def places(self, needs: Needs) -> int:
-        """How many tasks run side by side now."""
-        found = self._ray.cluster_resources()
+        """How many tasks run side by side, if nobody else has any."""
+        return self._places(self._ray.cluster_resources(), needs)
+
+    def free_places(self, needs: Needs, wanted: int) -> int:
+        """How many are free: at once where that is enough, else in a moment, since what ended is cleared away late."""
+        ends_at = time.monotonic() + _ANSWER_S
+        while (found := self._places(self._ray.available_resources(), needs)) < wanted:
+            if time.monotonic() > ends_at:
+                break
+            time.sleep(_LOOK_S)
+        return found
+
+    @staticmethod
+    def _places(found: Mapping[str, float], needs: Needs) -> int:
         places = int(found.get("CPU", 0)) // needs.cpus
         return min(places, int(found.get("GPU", 0)) // needs.gpus) if needs.gpus else places
 
-    def run(self, work: Callable[[T], R], tasks: Iterable[T], needs: Needs) -> Iterator[Outcome[T, R]]:
+    def run(
+        self, work: Callable[[T], R], tasks: Iterable[T], needs: Needs, *, at_once: int = AT_ONCE
+    ) -> Iterator[Outcome[T, R]]:
         """Run ``work`` once for each task, somewhere, and again where a worker dies; yield outcomes as they come.
 
         Args:
             work: A function of a module that workers can import. What it does twice has to be as if done once.
             tasks: Its arguments, one for each call.
             needs: Of each call.
+            at_once: Tasks that the cluster knows of: few where each carries much with it.
 
         Raises:
             BackendError: The cluster has no room for a single one, or workers have no gantools.
@@ -85,7 +118,7 @@ class Cluster:
             num_cpus=needs.cpus, num_gpus=needs.gpus, max_retries=TRIES - 1, retry_exceptions=False
         )
         waiting = iter(tasks)
-        running = {remote.remote(task): task for task in islice(waiting, _AT_ONCE)}
+        running = {remote.remote(task): task for task in islice(waiting, at_once)}
         while running:
             (finished,), _ = self._ray.wait(list(running), num_returns=1)
             task = running.pop(finished)
@@ -124,10 +157,12 @@ def joined(address: str) -> Iterator[Cluster]:
         BackendError: Nobody answers there, or somebody else, or not to us.
         MissingDependencyError: Ray is not installed.
     """
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # or what is left of a run would start a cluster of its own
     ray = require("ray", extra="ray", why="to run on a cluster")
     if ray.is_initialized():
         yield Cluster(ray)
         return
+    check_address(address)
     if address != LOCAL:
         _check_answers(address)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nobody is told
@@ -145,14 +180,23 @@ def joined(address: str) -> Iterator[Cluster]:
         ray.shutdown()
 
 
-def _check_answers(address: str) -> None:
-    """Whether somebody answers who may be a cluster. Ray itself would try for minutes."""
+def check_address(address: str) -> None:
+    """Refuse what ``joined`` does not take; whether anybody is there, is not looked at.
+
+    Raises:
+        RecipeError: This is no address.
+    """
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or "/" in host:
+    if address != LOCAL and (not host or not port.isdecimal() or "/" in host):
         raise RecipeError(
             f"--ray takes {LOCAL}, or HOST:PORT of a cluster, got '{address}'.",
             hint="'ray start --head' prints the address, whose port is 6379 where none was chosen",
         )
+
+
+def _check_answers(address: str) -> None:
+    """Whether somebody answers who may be a cluster. Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S) as connection:
             connection.settimeout(_ANSWER_S)

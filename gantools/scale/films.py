@@ -15,7 +15,7 @@ from gantools.enhance import Options, enhance
 from gantools.enhance.work import Work
 from gantools.media.pictures import SUFFIXES
 from gantools.runtime.session import Where
-from gantools.scale.cluster import Needs, joined
+from gantools.scale.cluster import Needs, joined, settled
 from gantools.scale.here import artifact_here, file_here, folder_here
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".y4m")
@@ -118,9 +118,8 @@ def enhance_all(
     names = _names(source, on_event)
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise ArtifactError(f"'{out}' exists and is not empty, so it is not overwritten.", hint="give another folder")
-    where = where or Where()
-    where = replace(where, threads=where.threads or artifact.graph()[1].threads or 1)
-    needs = Needs(where.threads or 1, int((where.device or artifact.graph()[1].device).startswith("cuda")))
+    where = settled(where or Where(), artifact.graph()[1])
+    needs = Needs.of(where)
     work = Work(out, resume=True)
     folder = work.folder / "files"
     failed: list[tuple[Path, GantoolsError]] = []

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from gantools.core.artifact import load_artifact
 from gantools.core.errors import ArtifactError
+from gantools.runtime.session import Where
+from gantools.samplers import Generator, open_artifact
 
 
 @lru_cache(maxsize=1)
@@ -26,6 +28,17 @@ def artifact_here(path: Path, digest: str) -> None:
         raise ArtifactError(
             f"'{path}' on '{here}' has digest {artifact.digest[:12]}, and this run began with {digest[:12]}.", hint=hint
         )
+
+
+@lru_cache(maxsize=1)
+def generator_here(path: Path, digest: str, where: Where, graph: str | None = None) -> Generator:
+    """The artifact that the run began with, opened once in each worker.
+
+    Raises:
+        ArtifactError: As ``artifact_here``, or it cannot be opened.
+    """
+    artifact_here(path, digest)
+    return open_artifact(path, graph=graph, backend=where.backend, device=where.device, threads=where.threads)
 
 
 def folder_here(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from pydantic import ValidationError
 from gantools.bench.results import BenchReport
 from gantools.core.errors import DataError
 from gantools.core.events import Note, OnEvent, ignore
+from gantools.scale.cluster import Needs
 from gantools.scale.plan import PIECE, Estimate, Rate, Rows, whole_batches
 from gantools.scale.samples import Order, Piece, make
 
 _SPAN = "file"  # from seeds to encoded PNG files
 _SECONDS = 2.0
+MEASURING = Note(f"measuring for {_SECONDS:g} s how fast one worker is ...")
 
 
 def estimate(
@@ -46,11 +49,10 @@ def estimate(
         ArtifactError: The artifact cannot be used, or the disk refused.
     """
     if report is None:
-        on_event(Note(f"measuring for {_SECONDS:g} s how fast one worker is ..."))
+        on_event(MEASURING)
     rate = measured(order, rows) if report is None else reported(order, report)
-    # Of GPUs nobody here knows more than that there is one.
-    workers = 1 if order.needs.gpus else max(1, (os.cpu_count() or 1) // order.needs.cpus)
-    return Estimate(len(rows), whole_batches(piece, order.batch), machines, workers, rate, price_per_hour)
+    length, workers = whole_batches(piece, order.batch), workers_here(order.needs)
+    return Estimate(len(rows), length, machines, workers, rate, price_per_hour)
 
 
 def measured(order: Order, rows: Rows, seconds: float = _SECONDS) -> Rate:
@@ -60,17 +62,36 @@ def measured(order: Order, rows: Rows, seconds: float = _SECONDS) -> Rate:
     """
     near = next(folder for folder in order.out.parents if folder.is_dir())
     with tempfile.TemporaryDirectory(prefix=f".{order.out.name}.", suffix=".partial", dir=near) as folder:
-        make(Piece(replace(order, out=_inner(folder, "first")), rows.part(0, order.batch)))
-        begun_at, made, batches = time.perf_counter(), 0, 0
-        while batches == 0 or time.perf_counter() - begun_at < seconds:
-            start = batches * order.batch % whole_batches(len(rows), order.batch)
-            part = rows.part(start, start + order.batch)
-            made += make(Piece(replace(order, out=_inner(folder, str(batches))), part))
-            batches += 1
-        took = time.perf_counter() - begun_at
-    return Rate(
-        made / took, f"measured now on this machine: {made} samples written to disk by one worker in {took:.1f} s"
-    )
+
+        def once(turn: int) -> int:
+            start = turn * order.batch % whole_batches(len(rows), order.batch)
+            made = Path(folder) / str(turn)
+            made.mkdir()
+            return make(Piece(replace(order, out=made), rows.part(start, start + order.batch)))
+
+        return timed(once, "written to disk", seconds)
+
+
+def timed(once: Callable[[int], int], done: str, seconds: float = _SECONDS) -> Rate:
+    """Do something again and again for a while, the first time not counted.
+
+    Args:
+        once: Takes the number of the turn, from 0; returns how many samples it did.
+        done: What is done to them, in words.
+        seconds: How long.
+    """
+    once(0)
+    begun_at, count, turn = time.perf_counter(), 0, 0
+    while turn == 0 or time.perf_counter() - begun_at < seconds:
+        turn += 1
+        count += once(turn)
+    took = time.perf_counter() - begun_at
+    return Rate(count / took, f"measured now on this machine: {count} samples {done} by one worker in {took:.1f} s")
+
+
+def workers_here(needs: Needs) -> int:
+    """How many tasks fit on this machine. Of GPUs nobody here knows more than that there is one."""
+    return 1 if needs.gpus else max(1, (os.cpu_count() or 1) // needs.cpus)
 
 
 def reported(order: Order, path: Path) -> Rate:
@@ -95,9 +116,3 @@ def reported(order: Order, path: Path) -> Rate:
         f"{order.needs.cpus} threads.",
         hint=f"gantools bench {order.artifact} {wanted} --out {path}",
     )
-
-
-def _inner(folder: str, name: str) -> Path:
-    made = Path(folder) / name
-    made.mkdir()
-    return made

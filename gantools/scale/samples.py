@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,9 @@ from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.optional import require
 from gantools.media.grid import save_images
 from gantools.runtime.session import Where
-from gantools.samplers import Generator, open_artifact
-from gantools.scale.cluster import Needs, joined
-from gantools.scale.here import artifact_here, file_here, folder_here
+from gantools.samplers import Generator
+from gantools.scale.cluster import Needs, joined, settled
+from gantools.scale.here import file_here, folder_here, generator_here
 from gantools.scale.plan import PIECE, Row, Rows, pieces_of, whole_batches
 
 EACH = "each"
@@ -53,7 +52,7 @@ class Order:
     @property
     def needs(self) -> Needs:
         """Of each task."""
-        return Needs(self.where.threads or 1, int((self.where.device or "").startswith("cuda")))
+        return Needs.of(self.where)
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,7 @@ def order_of(
     """
     artifact.manifest.image  # noqa: B018 - or it says that there are none
     _, entry = artifact.graph(graph)
-    where = where or Where()
-    where = replace(where, threads=where.threads or entry.threads or 1, device=where.device or entry.device)
+    where = settled(where or Where(), entry)
     batch = batch or entry.spec.largest_batch
     path = artifact.path.resolve()
     return Order(path, artifact.digest, out.resolve(), batch, where, graph, settings or {}, label, scale)
@@ -136,8 +134,7 @@ def make(piece: Piece) -> int:
         ArtifactError: The artifact, or the folder, is not what the order says, or the disk refused.
     """
     order, rows = piece.order, piece.rows
-    where = order.where
-    generator = _opened(order.artifact, order.digest, order.graph, where.backend, where.device, where.threads or 1)
+    generator = generator_here(order.artifact, order.digest, order.where, order.graph)
     folder_here(order.out)
     origin, made = origin_of(generator, order.label, order.settings), 0
     size = generator.artifact.manifest.image
@@ -196,15 +193,6 @@ def sample(order: Order, rows: Rows, address: str, *, piece: int = PIECE, on_eve
     finally:
         _sweep(order.out)
     return Report(order.out, len(rows), made, count, time.perf_counter() - begun_at)
-
-
-@lru_cache(maxsize=1)
-def _opened(
-    path: Path, digest: str, graph: str | None, backend: str | None, device: str | None, threads: int
-) -> Generator:
-    """The artifact's generator, opened once in each worker."""
-    artifact_here(path, digest)
-    return open_artifact(path, graph=graph, backend=backend, device=device, threads=threads)
 
 
 def _is_there(path: Path, origin: Mapping[str, str], size: tuple[int, int]) -> bool:

@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from time import monotonic
 from typing import TypeVar, final
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -25,16 +24,14 @@ from gantools.media.grid import png_bytes
 from gantools.media.pictures import decode_picture, encode_picture
 from gantools.runtime.backends.base import Arrays
 from gantools.samplers.feedforward import check_seeds
+from gantools.serve.door import Door
 from gantools.serve.model import VERSION, Draw, Model
-from gantools.serve.options import is_loopback
 from gantools.serve.protocol import HEADER_LENGTH, read_request, write_response
 from gantools.serve.refused import RefusedError
 from gantools.serve.service import Service, refusal_of
 
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
-_OPEN = ("/", "/v2/health/live", "/v2/health/ready")
-_CLIENT_GONE = 499
 
 
 @final
@@ -43,7 +40,7 @@ class HttpApp:
 
     def __init__(self, service: Service) -> None:
         self._service, self._options = service, service.options
-        self._held = 0  # bytes of all bodies that are kept
+        self._door = Door(service.options)
         self._page = files("gantools.serve").joinpath("page.html").read_text(encoding="utf-8")
 
     def app(self) -> Starlette:
@@ -72,35 +69,20 @@ class HttpApp:
             began = monotonic()
             request.state.deadline = began + self._options.timeout_s
             request.state.model = ""
-            request.state.held = 0
             try:
-                self._admit(request)
+                self._door.enter(request)
                 response = await handler(request)
             except (RefusedError, GantoolsError) as err:
                 refused = refusal_of(err)
                 response = JSONResponse({"error": refused.message}, refused.status, refused.headers)
             finally:
-                self._held -= request.state.held
+                self._door.leave(request)
             if self._service.draining:  # or callers would ask again where nobody will listen
                 response.headers["Connection"] = "close"
             self._service.counters.answered(request.state.model, response.status_code, monotonic() - began)
             return response
 
         return Route(path, answered, methods=[method])
-
-    def _admit(self, request: Request) -> None:
-        """Who may ask. Without a token, pages of other sites that renamed themselves to this machine may not."""
-        if request.url.path not in _OPEN:
-            self._service.admit(request.headers.get("authorization", ""))
-        if self._options.token:
-            return
-        host = request.headers.get("host", "")
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            name = ""
-        if not is_loopback(name):
-            raise RefusedError(403, f"this server is for 127.0.0.1, and was asked for as '{host[:80]}'.")
 
     async def _index(self, _request: Request) -> Response:
         return HTMLResponse(self._page, headers={"Content-Security-Policy": _POLICY})
@@ -131,7 +113,7 @@ class HttpApp:
 
     async def _infer(self, request: Request) -> Response:
         self._named(request)  # before its body is read
-        body, length = await self._body(request), request.headers.get(HEADER_LENGTH)
+        body, length = await self._door.body(request), request.headers.get(HEADER_LENGTH)
         asked = await _aside(len(body), lambda: read_request(body, length))
         if asked.timeout_s is not None:
             request.state.deadline = min(request.state.deadline, monotonic() + asked.timeout_s)
@@ -170,7 +152,7 @@ class HttpApp:
         if query:
             raise unknown_name("parameter", next(iter(query)), ["model"])
         channels = self._named(request).channels_of_pictures
-        body, most = await self._body(request), self._options.max_pixels
+        body, most = await self._door.body(request), self._options.max_pixels
         try:
             picture = await asyncio.to_thread(decode_picture, body, channels, kinds=_PICTURES, max_pixels=most)
         except DataError as err:
@@ -180,7 +162,7 @@ class HttpApp:
         larger = model.manifest.image.scale or 1
         made = outputs[model.spec.outputs[0].name][0, : larger * height, : larger * width]
         headers = {"X-Gantools-Artifact": model.generator.artifact.digest}
-        content = await asyncio.to_thread(encode_picture, ".png", made, picture, model.generator.origin)
+        content = await asyncio.to_thread(encode_picture, "made.png", made, picture, model.generator.origin)
         return Response(content, headers=headers, media_type="image/png")
 
     def _queried(self, request: Request) -> dict[str, str]:
@@ -200,39 +182,10 @@ class HttpApp:
         request.state.model = found.name
         return found
 
-    async def _body(self, request: Request) -> bytes:
-        limit = self._options.max_body_bytes
-        too_large = RefusedError(413, f"a request has at most {limit} bytes.", {"Connection": "close"})
-        coding = request.headers.get("content-encoding", "identity").lower()
-        if coding != "identity":
-            raise RefusedError(415, f"the content encoding is '{coding[:40]}', and this server unpacks nothing.")
-        said = int(request.headers.get("content-length") or limit)
-        if said > limit:
-            raise too_large
-        if self._held + said > _BODIES * limit:
-            raise RefusedError(
-                429, "too many bodies are being read already.", {"Retry-After": "1", "Connection": "close"}
-            )
-        self._held += said
-        request.state.held = said
-        body = bytearray()
-        try:
-            async with asyncio.timeout(request.state.deadline - monotonic()):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > limit:
-                        raise too_large
-        except TimeoutError:
-            raise RefusedError(408, "the request did not arrive in time.", {"Connection": "close"}) from None
-        except ClientDisconnect:
-            raise RefusedError(_CLIENT_GONE, "the caller has gone.") from None
-        return bytes(body)
-
     async def _made(self, request: Request, draw: Callable[[Model], Draw]) -> tuple[Model, Arrays]:
         return await self._service.made(request.state.model, request.state.deadline, draw)
 
 
-_BODIES = 16  # of the largest size, in memory at once
 _LARGE_BYTES = 2**18
 _PICTURES = ("PNG", "JPEG", "WEBP")
 _BYTES = "application/octet-stream"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, final
 
@@ -14,6 +15,30 @@ from gantools.serve.model import Draw
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the graph that has ended.
+
+    Attributes:
+        model: Whose.
+        samples: In it.
+        seconds: That it took.
+        waited: Of each request in it, seconds from its arrival to the begin of the run.
+    """
+
+    model: str
+    samples: int
+    seconds: float
+    waited: tuple[float, ...]
+
+    @classmethod
+    def now(cls, model: str, jobs: Sequence[Job[Draw, Arrays]], seconds: float) -> Run:
+        """One that ends in this moment."""
+        began = monotonic() - seconds
+        waited = tuple(max(0.0, began - job.arrived) for job in jobs)
+        return cls(model, sum(job.count for job in jobs), seconds, waited)
 
 
 @final
@@ -36,15 +61,17 @@ class Counters:
 
     def ran(self, model: str, jobs: Sequence[Job[Draw, Arrays]], seconds: float) -> None:
         """A run has ended."""
-        began = monotonic() - seconds
-        count = sum(job.count for job in jobs)
-        self._runs.labels(model).inc()
-        self._samples.labels(model).inc(count)
-        self._sizes.labels(model).observe(count)
-        self._joined.labels(model).observe(len(jobs))
-        self._computed.labels(model).observe(seconds)
-        for job in jobs:
-            self._waited.labels(model).observe(max(0.0, began - job.arrived))
+        self.count(Run.now(model, jobs, seconds))
+
+    def count(self, run: Run) -> None:
+        """As ``ran``, of a run that may have been elsewhere."""
+        self._runs.labels(run.model).inc()
+        self._samples.labels(run.model).inc(run.samples)
+        self._sizes.labels(run.model).observe(run.samples)
+        self._joined.labels(run.model).observe(len(run.waited))
+        self._computed.labels(run.model).observe(run.seconds)
+        for waited in run.waited:
+            self._waited.labels(run.model).observe(waited)
 
     def answered(self, model: str, code: int, seconds: float) -> None:
         """A request has its answer. ``model`` is empty where it names none that exists."""

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -25,8 +26,11 @@ from gantools.core.optional import require
 from gantools.serve.options import Options
 
 if TYPE_CHECKING:
-    from gantools.serve.repository import Repository
+    from starlette.applications import Starlette
 
+    from gantools.serve.rpc import RpcServer
+
+LIBRARIES = ("uvicorn", "httptools", "starlette", "prometheus_client")
 _RELOAD = getattr(signal, "SIGHUP", None)  # Windows has none: start again
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _LOOK_S = 0.5  # between two looks at whether the server still runs
@@ -63,11 +67,16 @@ def serve(
         BackendError: A runtime refused, or the address cannot be listened on.
         MissingDependencyError: The extra ``serve``, for gRPC ``serve-grpc``, or a runtime is not installed.
     """
-    with _signals() as signals, hosted(sources, options, backend, device, threads) as server:
+    attend(hosted(sources, options, backend, device, threads), on_event, on_ready)
+
+
+def attend(hosting: AbstractContextManager[Hosted], on_event: OnEvent, on_ready: Callable[[Hosted], None]) -> None:
+    """Have a server until SIGTERM or SIGINT, and let it open artifacts again at SIGHUP; see ``serve``."""
+    with _signals() as signals, hosting as server:
         on_ready(server)
         while server.runs and (number := _next(signals)) not in _STOP:
             if number is not None:
-                server.repository.reload(on_event)
+                server.reload(on_event)
         if server.runs:
             on_event(Note("finishing what was begun"))
 
@@ -79,13 +88,13 @@ class Hosted:
     Attributes:
         url: Where it is.
         grpc: Host and port where it speaks gRPC.
-        repository: Its models.
+        reload: Opens artifacts again that have changed on disk.
         end: Done when it no longer answers.
     """
 
     url: str
     grpc: str | None
-    repository: Repository
+    reload: Callable[[OnEvent], None]
     end: Future[None]
 
     @property
@@ -107,13 +116,10 @@ def hosted(
     Yields:
         The server, which takes requests already.
     """
-    for library in ("uvicorn", "httptools", "starlette", "prometheus_client"):
+    for library in LIBRARIES:
         require(library, extra="serve", why="to serve artifacts")
-    from uvicorn import Config, Server
-
     from gantools.serve.app import HttpApp
     from gantools.serve.counters import Counters
-    from gantools.serve.heads import BoundedHttp
     from gantools.serve.model import Model
     from gantools.serve.repository import Repository
     from gantools.serve.rpc import RpcServer
@@ -121,45 +127,60 @@ def hosted(
 
     counters = Counters()
     opened = partial(Model, options=options, backend=backend, device=device, threads=threads, on_run=counters.ran)
-    with (
-        _turns,
-        listening(options) as (listener, url),
-        contextlib.closing(Repository(sources, opened)) as repository,
-        ThreadPoolExecutor(1, "server") as pool,
-    ):
+    with listening(options) as (listener, url), contextlib.closing(Repository(sources, opened)) as repository:
         service = Service(repository, options, counters)
-        config = Config(
-            HttpApp(service).app(),
-            http=BoundedHttp,
-            lifespan="off",
-            ws="none",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            headers=[("X-Content-Type-Options", "nosniff")],  # a text is no page, whatever a model writes
-            proxy_headers=False,
-            timeout_keep_alive=75,  # seconds, more than clients keep: none of them meets a closed door
-            timeout_graceful_shutdown=ceil(options.timeout_s + _LAST_BYTES_S),
-        )
-        server = Server(config)
         rpc = RpcServer(service) if options.grpc_port is not None else None
-        began: Future[str | None] = Future()
-
-        async def answer() -> None:
+        with answering(HttpApp(service).app(), listener, options, rpc) as (end, grpc):
             try:
-                began.set_result(await rpc.start(options.host, options.grpc_port or 0) if rpc else None)
-            except BaseException as err:
-                began.set_exception(err)
-                return
-            await server.serve([listener])
-            if rpc:
-                await rpc.stop(options.timeout_s + _LAST_BYTES_S)
+                yield Hosted(url, grpc, repository.reload, end)
+            finally:
+                service.draining = True
 
+
+@contextlib.contextmanager
+def answering(
+    app: Starlette, listener: socket.socket, options: Options, rpc: RpcServer | None = None
+) -> Iterator[tuple[Future[None], str | None]]:
+    """Answer requests on a thread while the block runs; at its end every request that was taken is answered.
+
+    Yields:
+        What is done when nothing is answered any more, and the address of gRPC.
+    """
+    from uvicorn import Config, Server
+
+    from gantools.serve.heads import BoundedHttp
+
+    config = Config(
+        app,
+        http=BoundedHttp,
+        lifespan="off",
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        headers=[("X-Content-Type-Options", "nosniff")],  # a text is no page, whatever a model writes
+        proxy_headers=False,
+        timeout_keep_alive=75,  # seconds, more than clients keep: none of them meets a closed door
+        timeout_graceful_shutdown=ceil(options.timeout_s + _LAST_BYTES_S),
+    )
+    server = Server(config)
+    began: Future[str | None] = Future()
+
+    async def answer() -> None:
+        try:
+            began.set_result(await rpc.start(options.host, options.grpc_port or 0) if rpc else None)
+        except BaseException as err:
+            began.set_exception(err)
+            return
+        await server.serve([listener])
+        if rpc:
+            await rpc.stop(options.timeout_s + _LAST_BYTES_S)
+
+    with _turns, ThreadPoolExecutor(1, "server") as pool:
         end = pool.submit(lambda: asyncio.run(answer()))
         try:
-            yield Hosted(url, began.result(), repository, end)
+            yield end, began.result()
         finally:
-            service.draining = True
             server.should_exit = True
             end.result()
 

@@ -46,9 +46,7 @@ class Service:
         Raises:
             RefusedError: 401: there is a token, and this is another.
         """
-        token = self.options.token
-        if token and not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
-            raise RefusedError(401, "the token is missing or wrong.", {"WWW-Authenticate": "Bearer"})
+        check_token(self.options.token, sent)
 
     def named(self, name: str, version: str = VERSION) -> Model:
         """The model that is called so, as it is now.
@@ -94,6 +92,16 @@ class Service:
 
     def _waiting(self, name: str) -> int:
         return self.repository.get(name).waiting
+
+
+def check_token(token: str | None, sent: str) -> None:
+    """Look at the token that a caller sends as ``Authorization``.
+
+    Raises:
+        RefusedError: 401: there is a token, and this is another.
+    """
+    if token and not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
+        raise RefusedError(401, "the token is missing or wrong.", {"WWW-Authenticate": "Bearer"})
 
 
 def refusal_of(err: GantoolsError | RefusedError) -> RefusedError:

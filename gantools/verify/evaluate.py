@@ -16,10 +16,10 @@ from gantools.core.errors import DataError, QualityError
 from gantools.core.events import OnEvent, Progress, ignore
 from gantools.core.proof import MetricCard
 from gantools.metrics import METRICS
-from gantools.metrics.features import DEFAULT, Extractor, Images, Rows, load_extractor
+from gantools.metrics.features import DEFAULT, ImageExtractor, Images, Rows, load_extractor
 from gantools.metrics.interval import CONFIDENCE, interval, split
 from gantools.metrics.metric import Metric
-from gantools.metrics.reference import LIMIT, References, reference_rows
+from gantools.metrics.reference import LIMIT, References, reference_rows, unseen
 from gantools.metrics.text import metric_of
 
 DEFAULT_METRICS = ("kid", "fid")
@@ -32,7 +32,7 @@ def evaluate(
     references: References,
     *,
     seeds: str,
-    extractor: str | Extractor = DEFAULT,
+    extractor: str | ImageExtractor = DEFAULT,
     metrics: Sequence[str] = DEFAULT_METRICS,
     limit: int = LIMIT,
     on_event: OnEvent = ignore,
@@ -56,24 +56,66 @@ def evaluate(
         UnknownNameError: No such metric or extractor.
         MissingDependencyError: The extractor is not installed.
     """
-    chosen = {name: METRICS.load(name) for name in metrics}
-    if images.shape[1:] != references.images.shape[1:]:
-        raise DataError(
-            f"generated images are {_size(images)} and those of '{references.name}' are {_size(references.images)}.",
-            hint="score against references of the generator's own size",
-        )
+    for name in metrics:  # before anything is computed
+        METRICS[name]
+    check_size(images.shape[1:], references)
     network = load_extractor(extractor, on_event=on_event) if isinstance(extractor, str) else extractor
     generated = network.rows(images, on_event=on_event)
+    return evaluate_rows(
+        generated, references, seeds=seeds, extractor=network, metrics=metrics, limit=limit, on_event=on_event
+    )
+
+
+def evaluate_rows(
+    generated: Rows,
+    references: References,
+    *,
+    seeds: str,
+    extractor: ImageExtractor,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    limit: int = LIMIT,
+    on_event: OnEvent = ignore,
+) -> tuple[MetricCard, ...]:
+    """As ``evaluate``, of images that were looked at already.
+
+    Args:
+        generated: What ``extractor`` says of them. That they have the size of the references, ``check_size`` says.
+        references: As in ``evaluate``, and so are all others.
+        seeds: As there.
+        extractor: Who said it.
+        metrics: As there.
+        limit: As there.
+        on_event: As there.
+    """
+    chosen = {name: METRICS.load(name) for name in metrics}
     real = Rows(*(np.zeros((0, 0), np.float32),) * 2)
     if any(metric.against_references for metric in chosen.values()):
-        real = reference_rows(references, network, limit=limit, on_event=on_event)
-    return _cards(chosen, generated, real, references, seeds, network, on_event)
+        real = reference_rows(references, extractor, limit=limit, on_event=on_event)
+    return _cards(chosen, generated, real, references, seeds, extractor, on_event)
+
+
+def check_size(size: Sequence[int], references: References) -> None:
+    """Refuse images of another size than the references.
+
+    Args:
+        size: Height, width and channels.
+        references: Real images.
+
+    Raises:
+        DataError: Theirs is another one.
+    """
+    if tuple(size) != references.images.shape[1:]:
+        raise DataError(
+            f"generated images are {_size(size)} and those of '{references.name}' are "
+            f"{_size(references.images.shape[1:])}.",
+            hint="score against references of the generator's own size",
+        )
 
 
 def floor_cards(
     references: References,
     *,
-    extractor: str | Extractor = DEFAULT,
+    extractor: str | ImageExtractor = DEFAULT,
     metrics: Sequence[str] = DEFAULT_METRICS,
     limit: int = LIMIT,
     samples: int | None = None,
@@ -89,12 +131,25 @@ def floor_cards(
     chosen = {name: METRICS.load(name) for name in metrics}
     network = load_extractor(extractor, on_event=on_event) if isinstance(extractor, str) else extractor
     real = reference_rows(references, network, limit=limit, on_event=on_event)
-    if samples and len(references.images) >= limit + samples:
-        others = reference_rows(references, network, limit=samples, after=limit, on_event=on_event)
+    others_count = _others(references, limit, samples or 0)
+    if others_count:
+        others = reference_rows(references, network, limit=others_count, after=limit, on_event=on_event)
         return _cards(chosen, others, real, references, OTHERS, network, on_event)
     order = np.random.default_rng(0).permutation(len(real.features))
     first, second = (Rows(*(rows[half] for rows in real)) for half in np.split(order, [len(order) // 2]))
     return _cards(chosen, first, second, references, HALF, network, on_event)
+
+
+def real_images_unseen(references: References, extractor: ImageExtractor, *, limit: int, samples: int) -> int:
+    """How many real images ``evaluate`` and ``floor_cards`` would have to look at that nobody has looked at before."""
+    count = unseen(references, extractor, limit=limit)
+    others = _others(references, limit, samples)
+    return count + (unseen(references, extractor, limit=others, after=limit) if others else 0)
+
+
+def _others(references: References, limit: int, samples: int) -> int:
+    """``samples``, if there are so many images besides the references that ``evaluate`` chooses, else 0."""
+    return samples if len(references.images) >= limit + samples else 0
 
 
 def compare_cards(a: MetricCard, b: MetricCard) -> float:
@@ -136,7 +191,7 @@ def _cards(
     real: Rows,
     references: References,
     seeds: str,
-    extractor: Extractor,
+    extractor: ImageExtractor,
     on_event: OnEvent,
 ) -> tuple[MetricCard, ...]:
     statistics: dict[object, Any] = {}  # of the references, by the function that makes them: several metrics share one
@@ -169,8 +224,8 @@ def _cards(
     return tuple(cards)
 
 
-def _size(images: Images) -> str:
-    return "x".join(map(str, images.shape[1:]))
+def _size(size: Sequence[int]) -> str:
+    return "x".join(map(str, size))
 
 
 def _short(value: object) -> str:

@@ -56,7 +56,9 @@ def test_transparency_grows_along(art: Path, tmp_path: Path) -> None:
     assert found.shape == (80, 112, 4)
     assert (found[24:56, 44:76, 3] == 0).all()
     assert (found[:16, :, 3] == 255).all()
-    assert "cannot be transparent" in refused(RecipeError, art, tmp_path / "in.png", tmp_path / "out.jpg")
+    assert "'out.jpg' cannot be transparent, being a .jpg," in refused(
+        RecipeError, art, tmp_path / "in.png", tmp_path / "out.jpg"
+    )
 
 
 def test_a_picture_says_what_made_it_beside_the_xmp_that_was_there(art: Path, tmp_path: Path) -> None:

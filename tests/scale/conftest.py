@@ -1,4 +1,4 @@
-"""A cluster of two workers on this machine, which the tests of a module share."""
+"""A cluster of two workers on this machine, which the tests of this folder share."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.zoo import make_conditional
+from tests.zoo import make_artifact, make_conditional
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def two_workers() -> Iterator[str]:
     """Their address. ``joined`` uses what this process has joined."""
     ray = pytest.importorskip("ray")
@@ -30,9 +30,16 @@ def art(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_conditional(tmp_path_factory.mktemp("zoo") / "art").path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def address(two_workers: str) -> str:
     """Of the same cluster, for other processes."""
     assert two_workers == "local"
     found: str = pytest.importorskip("ray").get_runtime_context().gcs_address
     return found
+
+
+@pytest.fixture(scope="package")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two artifacts to serve."""
+    folder = tmp_path_factory.mktemp("served")
+    return {"plain": make_artifact(folder / "plain").path, "classes": make_conditional(folder / "classes").path}

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gantools.cli.enhance import command
 from gantools.core.artifact import Artifact
-from gantools.core.errors import ArtifactError, DataError
+from gantools.core.errors import ArtifactError, DataError, RecipeError
 from gantools.core.events import Event, Note, Progress
 from gantools.enhance import Options, enhance
 from gantools.media.video.pieces import PieceWriter
@@ -144,6 +145,11 @@ def test_a_folder_without_films_is_one_sentence(net: Artifact, source: Path, tmp
     done = gantools("enhance", net.path, source / "a.mp4", tmp_path / "out", "--ray", "local")
     assert done.returncode == 1
     assert "a.mp4' is not a folder." in done.stderr
+
+
+def test_a_gpu_by_its_number_is_refused(net: Artifact, source: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"--ray gives each task a GPU of its own, got --device cuda:1\."):
+        command(net.path, source, tmp_path / "out", ray="local", device="cuda:1")
 
 
 def test_the_command_prints_json_alone(address: str, net: Artifact, source: Path, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gantools.cli.options import parse_seeds
+from gantools.cli.sample import command
 from gantools.core.artifact import load_artifact
-from gantools.core.errors import DataError
+from gantools.core.errors import DataError, RecipeError
 from gantools.core.events import Event, Note
 from gantools.runtime.session import Where
 from gantools.scale.plan import Estimate, Rate, Rows, pieces_of
@@ -71,6 +73,22 @@ def test_a_report_of_bench_gives_the_rate_of_the_same_artifact_batch_and_threads
     report.write_text("{}")
     with pytest.raises(DataError, match=r"is no report of 'gantools bench'"):
         reported(order, report)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"piece": 7}, "--piece does nothing without --ray."),
+        ({"machines": 2}, "--machines does nothing without --dry-run."),
+        ({"ray": "local", "price_per_hour": 1.0}, "--price-per-hour does nothing without --dry-run."),
+        ({"ray": "local", "bench": Path("r.json")}, "--bench does nothing without --dry-run."),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(art: Path, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        command(art, out=Path("out"), **given)
+    assert caught.value.message == message
+    assert "or leave --" in str(caught.value.hint)
 
 
 def test_a_dry_run_prints_a_plan_and_makes_nothing(art: Path, tmp_path: Path) -> None:

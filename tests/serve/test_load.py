@@ -170,7 +170,7 @@ def test_an_artifact_is_exchanged_while_requests_go_on(tmp_path: Path) -> None:
     with hosted({"images": path}, Options(port=0), threads=1) as server:
         client = Client(server.url)
         old = arrays_of(drawn(client, 7))["image"]
-        server.repository.reload(note)
+        server.reload(note)
         make_artifact(path, "deconv")
         answers: list[Answer] = []
         stop = threading.Event()
@@ -181,12 +181,12 @@ def test_an_artifact_is_exchanged_while_requests_go_on(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=ask)
         thread.start()
-        server.repository.reload(note)
+        server.reload(note)
         new = arrays_of(drawn(client, 7))["image"]
         stop.set()
         thread.join()
         (path / "generator.onnx").write_bytes(b"")
-        server.repository.reload(note)
+        server.reload(note)
         np.testing.assert_array_equal(arrays_of(drawn(client, 7))["image"], new)
     assert (old.shape[-1], new.shape[-1]) == (3, 1)
     assert answers
