@@ -41,7 +41,9 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was cut off.")] = False,
     smooth: Annotated[
         float,
-        typer.Option(help="Of videos: how much of what was shown is kept where nothing moves, 0 to 0.95: less flicker."),
+        typer.Option(
+            help="Of videos: how much of what was shown is kept where nothing moves, 0 to 0.95: less flicker."
+        ),
     ] = 0.0,
     backend: Backend = None,
     device: Device = None,

@@ -107,7 +107,7 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "pixels": {"distance": "mse", "temporal": 0.5, "perceptual": 0.5, "perceptual_network": "digits-cnn"},
     "pix2pix": {"game": "hinge", "l1_weight": 10.0, "perceptual": 1.0, "perceptual_network": "digits-cnn"},
     "cut": {"game": "cross_entropy", "places": 16, "temperature": 0.2},
-    "cyclegan": {"game": "hinge", "identity_weight": 0.0},
+    "cyclegan": {"game": "hinge", "identity_weight": 0.0, "pool": 0},
     "likelihood": {},
     "seqgan": {"pretrain_steps": 4, "discriminator_steps": 2, "rollouts": 2, "likelihood_weight": 0.5},
     "scratchgan": {"pretrain_steps": 4, "discriminator_steps": 2, "discount": 0.9, "likelihood_weight": 0.5},

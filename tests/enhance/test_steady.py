@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from gantools.cli.app import app
 from gantools.core.errors import RecipeError
 from gantools.core.events import Event, Progress
-from gantools.enhance import Options, enhance
+from gantools.enhance import enhance
 from gantools.enhance.steady import Steady, blurred, steady_of
 from tests.enhance.test_resume import QUICK, assert_same_pictures, pictures
 
@@ -90,7 +90,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_file(art: Path, clip: Path, 
     with pytest.raises(KeyboardInterrupt):
         enhance(art, clip, out, SMOOTH, on_event=watch)
     assert (tmp_path / ".out.mp4.pieces/000002.state.npz").is_file()
-    with pytest.raises(RecipeError, match="the earlier run to .* had another smoothing"):
+    with pytest.raises(RecipeError, match=r"the earlier run to .* had another smoothing"):
         enhance(art, clip, out, replace(SMOOTH, resume=True, smooth=0.5))
     report = enhance(art, clip, out, replace(SMOOTH, resume=True))
     assert (report.count, report.computed) == (20, 8)
