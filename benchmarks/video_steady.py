@@ -15,6 +15,7 @@ import argparse
 import json
 import tempfile
 import time
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from gantools.verify.clips import compare_clips
 
 Av: Any = av
 METRICS = ("flicker", "warping", "tof")
-OPTIONS = {"codec": "h264", "crf": 8, "batch": 1, "tile": 0}
+OPTIONS = Options(codec="h264", crf=8, batch=1, tile=0)
 
 
 def shown(path: Path) -> np.ndarray:
@@ -79,7 +80,7 @@ def rows_of(art: Path, film: Path, shares: list[float], frames: int, folder: Pat
     beginning(film, clip, frames)
     for share in (0.0, *shares):
         out = folder / f"{film.stem}-{share:g}.mp4"
-        enhance(art, clip, out, Options(**OPTIONS, smooth=share))
+        enhance(art, clip, out, replace(OPTIONS, smooth=share))
         alone = folder / f"{film.stem}-0.mp4"
         found = compare_clips(clip, out, METRICS)
         row: dict[str, Any] = {"film": film.name, "share": share, "frames": found.frames}
@@ -115,7 +116,7 @@ def main() -> None:
             "benchmark": "video_steady",
             "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "artifact": {"name": artifact.manifest.name, "digest": artifact.digest},
-            "options": OPTIONS,
+            "options": asdict(OPTIONS),
             "rows": rows,
             "steadying_ms": steadying,
             "environment": environment().model_dump(mode="json"),

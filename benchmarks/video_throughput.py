@@ -1,6 +1,7 @@
 """Frames a second from file to file, beside what decoding, network and encoding take alone, and beside usual scripts.
 
-    python benchmarks/video_throughput.py ART [--exported ART] [--heights 480 720] [--seconds 10] [--record FILE]
+    python benchmarks/video_throughput.py ART [--exported ART] [--heights 480 720] [--seconds 10] [--ways whole ...]
+        [--record FILE]
 
 The clips are made here: moving gradients with grain, H.264, 30 frames a second. Two ways of scripts that people write,
 which run the network as it was exported, in fp32 by ONNX Runtime (``--exported``, or ART itself): "naive" reads all
@@ -212,6 +213,7 @@ def main() -> None:
     parser.add_argument("--exported", type=Path, help="what ART was optimized from")
     parser.add_argument("--heights", type=int, nargs="+", default=[480, 720])
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the clips")
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="which of them; all")
     parser.add_argument("--tile", type=int)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--record", type=Path, help="append a line to this file")
@@ -231,7 +233,7 @@ def main() -> None:
             for longer in (1, LONGER):
                 clip = Path(folder) / f"{height}-{longer}.mp4"
                 make_clip(clip, height, round(longer * chosen.seconds * RATE))
-                for way in WAYS if longer == 1 else ("whole",):
+                for way in chosen.ways if longer == 1 else ("whole",):
                     art = chosen.exported or chosen.art if way in EXPORTED else chosen.art
                     row = in_process(way, art, clip, Path(folder) / "out.mp4", options)
                     rows.append({"height": height, "times_as_long": longer, **row})

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from gantools.core.errors import RecipeError
 from gantools.samplers.image_to_image import Enlarged, Images, ImageToImage
 
-_TAU = 6.0  # levels of 255: above the noise of cameras and encoders, below what moves
+_TAU = 3.0  # levels of 255: about the noise of cameras and encoders; with twice as much, slow motion is blurred
 _BLUR = 2  # pixels on each side: single pixels differ by noise
 
 Floats = npt.NDArray[np.float32]
