@@ -35,6 +35,7 @@ SEEING: Table[Callable[[], nn.Module]] = Table(
 """Makers of networks: images (n, 3, height, width) float32 in [-1, 1] -> a list of (n, channels, height, width), which
 are smaller the deeper they lie."""
 LEAST = 16  # pixels: the deepest features of the networks here still have a place
+_MOVED = 8  # pixels at most: all places of a layer that has halved the size three times
 _TINY = 1e-10  # where all features of a place are zero, as published
 
 
@@ -69,12 +70,16 @@ class Perceptual:
         self.name = name
         self._network = SEEING.load(name)().eval().requires_grad_(requires_grad=False)
 
-    def distance(self, made: Tensor, wanted: Tensor) -> Tensor:
+    def distance(self, made: Tensor, wanted: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Mean distance of images, or of all frames of clips; it is differentiated by ``made`` alone.
+
+        A training moves the window that the network looks through by a few pixels at every step. Each of its layers
+        halves the size at fixed places, and a generator that enlarges would learn to please just these, by a fine grid.
 
         Args:
             made: (batch, 1 or 3, height, width), or of clips (batch, frames, 1 or 3, height, width), in [-1, 1].
             wanted: Of the same shape.
+            rng: On the CPU, to draw where the window lies; none: it is the whole image.
 
         Returns:
             A scalar float32, 0 to 4.
@@ -88,6 +93,10 @@ class Perceptual:
                 f"{LEAST} and more.",
                 hint="set data.patch larger, or objective.perceptual=0",
             )
+        if rng is not None and min(made.shape[-2:]) >= LEAST + _MOVED:
+            down, right = torch.randint(_MOVED + 1, (2,), generator=rng).tolist()
+            height, width = (size - _MOVED for size in made.shape[-2:])
+            made, wanted = (one[..., down : down + height, right : right + width] for one in (made, wanted))
         self._network.to(made.device)
         with torch.no_grad():
             there = self._features(wanted)

@@ -80,6 +80,15 @@ def test_grey_is_grey_in_colour_and_a_clip_is_its_frames(seen: Perceptual) -> No
     torch.testing.assert_close(seen.distance(*clips), alone)
 
 
+def test_in_a_training_the_window_moves_and_is_drawn_from_the_generator_alone() -> None:
+    seen, images = Perceptual("digits-cnn"), (photograph(), photograph().flip(-1))
+    drawn = [float(seen.distance(*images, torch.Generator().manual_seed(seed))) for seed in (0, 1, 2, 0)]
+    assert drawn[0] == drawn[3]
+    assert len(set(drawn)) == 3
+    small = photograph(LEAST), photograph(LEAST).flip(-1)
+    assert seen.distance(*small, torch.Generator()) == seen.distance(*small), "nothing to spare"
+
+
 @pytest.mark.parametrize("edge", [LEAST, 17, 33])
 def test_small_and_odd_sizes_are_taken(seen: Perceptual, edge: int) -> None:
     assert 0 < float(seen.distance(photograph(edge), photograph(edge).flip(-1))) < 4

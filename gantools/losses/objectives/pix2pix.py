@@ -50,7 +50,7 @@ class Pix2Pix(Objective):
         phase: Phase,
         nets: Nets,
         batch: Batch,
-        rng: torch.Generator,  # noqa: ARG002 - dropout alone is random here
+        rng: torch.Generator,
     ) -> Iterator[Loss]:
         """The loss of a phase, in parts; see ``Objective``."""
         given = given_of(batch, "pix2pix")
@@ -64,7 +64,7 @@ class Pix2Pix(Objective):
             fooling = self.game.generator(verdict(nets["D"], fake, given))
             value, terms = value + fooling, {**terms, "G.fake": fooling.detach()}
         if self.seen:
-            unlike = self.seen.distance(fake, batch.real)
+            unlike = self.seen.distance(fake, batch.real, rng)
             value, terms = value + self.config.perceptual * unlike, {**terms, "G.perceptual": unlike.detach()}
         yield Loss(value, terms)
 

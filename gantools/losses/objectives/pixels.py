@@ -60,7 +60,7 @@ class PixelsObjective(Objective):
         phase: Phase,  # noqa: ARG002 - there is one
         nets: Nets,
         batch: Batch,
-        rng: torch.Generator,  # noqa: ARG002 - nothing is drawn
+        rng: torch.Generator,
     ) -> Iterator[Loss]:
         """Mean distance of a pixel; see ``Objective``."""
         made = restored(nets, batch)
@@ -72,7 +72,7 @@ class PixelsObjective(Objective):
             terms["G.temporal"] = apart.detach()
             value = value + self.config.temporal * apart
         if self.seen:
-            unlike = self.seen.distance(made, batch.real)
+            unlike = self.seen.distance(made, batch.real, rng)
             terms["G.perceptual"] = unlike.detach()
             value = value + self.config.perceptual * unlike
         yield Loss(value, terms)
