@@ -76,8 +76,8 @@ def test_grey_is_grey_in_colour_and_a_clip_is_its_frames(seen: Perceptual) -> No
     grey, other = photograph(channels=1), photograph(channels=1).flip(-1)
     alone = seen.distance(grey, other)
     torch.testing.assert_close(seen.distance(grey.expand(-1, 3, -1, -1), other.expand(-1, 3, -1, -1)), alone)
-    clips = [torch.stack([one, one], 1) for one in (grey, other)]  # (1, 2, 1, height, width)
-    torch.testing.assert_close(seen.distance(*clips), alone)
+    clip, others = (torch.stack([one, one], 1) for one in (grey, other))  # (1, 2, 1, height, width)
+    torch.testing.assert_close(seen.distance(clip, others), alone)
 
 
 def test_in_a_training_the_window_moves_and_is_drawn_from_the_generator_alone() -> None:
