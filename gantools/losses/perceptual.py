@@ -73,8 +73,8 @@ class Perceptual:
     def distance(self, made: Tensor, wanted: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Mean distance of images, or of all frames of clips; it is differentiated by ``made`` alone.
 
-        A training moves the window that the network looks through by a few pixels at every step. Each of its layers
-        halves the size at fixed places, and a generator that enlarges would learn to please just these, by a fine grid.
+        A training moves the window that the network looks through by a few pixels at every step. Layers of it halve the
+        size at fixed places, and a generator that enlarges could learn a grid that pleases just these.
 
         Args:
             made: (batch, 1 or 3, height, width), or of clips (batch, frames, 1 or 3, height, width), in [-1, 1].
