@@ -9,7 +9,9 @@ and gives back are 8 bits, as in an application; published figures of denoising 
 rounded nor cut.
 
 The figures are those of ``gantools evaluate``: PSNR and SSIM of luma without a border of ``scale`` pixels, as in papers
-on super-resolution, and PSNR of RGB; of grey networks PSNR and SSIM of grey.
+on super-resolution, and PSNR of RGB; of grey networks PSNR and SSIM of grey. ``--seen`` adds the
+distance of what networks see in whole pictures, the perceptual loss (``gantools.losses.perceptual``): what was trained
+with one of them is judged by another as well.
 """
 
 from __future__ import annotations
@@ -23,12 +25,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from gantools.core.atomic import write_atomic
 from gantools.core.recipe import Named
 from gantools.data.degradations.shrink import larger
-from gantools.data.pairs.pairs import open_pair_set
+from gantools.data.pairs.pairs import PairSet, open_pair_set
+from gantools.losses.perceptual import Perceptual
 from gantools.samplers import open_artifact
 from gantools.samplers.image_to_image import ImageToImage
 from gantools.timing.environment import environment
@@ -42,6 +46,7 @@ def main() -> None:
     parser.add_argument("--sets", default="Set5,Set14,B100-jpg")
     parser.add_argument("--degrade", help="TOML, instead of the recipe's.")
     parser.add_argument("--metrics", help="Of clips, with commas; none: the usual ones.")
+    parser.add_argument("--seen", default="", help="Networks of the perceptual loss, with commas.")
     parser.add_argument("--backend")
     parser.add_argument("--pictures", type=Path, help="A folder for what is given, made, wanted of the first set.")
     parser.add_argument("--record", type=Path)
@@ -67,6 +72,9 @@ def main() -> None:
                     f"{name:10} {one.made.name:20} given {one.given.value:.4f}  made {one.made.value:.4f} ({ends})",
                     file=sys.stderr,
                 )
+            seen = {network: _unlike(network, net, pairs) for network in given.seen.split(",") if network}
+            for network, unlike in seen.items():
+                print(f"{name:10} {network:20} given {unlike['given']:.4f}  made {unlike['made']:.4f}", file=sys.stderr)
             if given.pictures:
                 given.pictures.mkdir(parents=True, exist_ok=True)
                 for number, title in enumerate(pairs.targets.names):
@@ -84,12 +92,26 @@ def main() -> None:
                 "degrade": sections,
                 "made": [one.made.model_dump(mode="json") for one in found],
                 "given": [one.given.model_dump(mode="json") for one in found],
+                "seen": seen,
                 "environment": environment().model_dump(mode="json"),
             }
             if given.record:
                 before = given.record.read_bytes() if given.record.exists() else b""
                 told = json.dumps(line).replace(str(folder.parent), "$GANTOOLS_DATA")
                 write_atomic(given.record, before + told.encode() + b"\n")
+
+
+def _unlike(network: str, net: ImageToImage, pairs: PairSet) -> dict[str, float]:
+    """Mean over pictures of the perceptual distance to what they should be: of what is given, enlarged, and made."""
+    seen = Perceptual(network)
+    found: dict[str, list[float]] = {"given": [], "made": []}
+    for number in range(len(pairs.targets.clips)):
+        low, target = pairs.whole(number, 1)
+        net.state = {}
+        for kind, frame in (("given", pairs.shown(low[0])), ("made", net.run(low)[0])):
+            mine, wanted = (torch.tensor(one).permute(2, 0, 1)[None] / 127.5 - 1 for one in (frame, target[0]))
+            found[kind].append(float(seen.distance(mine, wanted)))
+    return {kind: float(np.mean(values)) for kind, values in found.items()}
 
 
 if __name__ == "__main__":

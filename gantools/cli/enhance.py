@@ -40,6 +40,12 @@ def command(
     ] = None,
     piece: Annotated[int, typer.Option(min=1, help="Frames that are finished together.")] = 120,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was cut off.")] = False,
+    smooth: Annotated[
+        float,
+        typer.Option(
+            help="Of videos: how much of what was shown is kept where nothing moves, 0 to 0.95: less flicker."
+        ),
+    ] = 0.0,
     backend: Backend = None,
     device: Device = None,
     threads: Threads = None,
@@ -53,7 +59,7 @@ def command(
     """
     from gantools.enhance import Options, enhance
 
-    options = Options(batch, tile, codec, crf, preset, hardware, tuple(drop or ()), piece, resume)
+    options = Options(batch, tile, codec, crf, preset, hardware, tuple(drop or ()), piece, resume, smooth)
     if ray is not None:
         from gantools.runtime.session import Where
 

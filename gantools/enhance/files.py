@@ -76,6 +76,10 @@ def enhance(
             net.align = reach.align
         if video is not None:
             return enhance_video(opened, net, reach, video, out, options, on_event, original)
+        if options.smooth:
+            raise RecipeError(
+                f"--smooth {options.smooth:g}: it is for videos, and '{source}' is none.", hint="leave out --smooth"
+            )
         if net.between:
             raise RecipeError(
                 f"'{opened.manifest.name}' makes frames between those of a video, and '{source}' is none.",

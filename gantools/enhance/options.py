@@ -22,6 +22,8 @@ class Options:
         dropped: Kinds of streams of a video that are left out: ``audio``, ``subtitle``, ``data``, ``attachment``.
         piece: Frames that are finished together: what a crash costs at most.
         resume: Go on where an earlier run of the same was cut off.
+        smooth: Of videos, how much of what was shown a frame keeps where the source hardly changes, less than 1
+            (``gantools.enhance.steady``); 0: nothing.
     """
 
     batch: int | None = None
@@ -33,6 +35,7 @@ class Options:
     dropped: tuple[str, ...] = ()
     piece: int = PIECE
     resume: bool = False
+    smooth: float = 0.0
 
 
 @dataclass(frozen=True)

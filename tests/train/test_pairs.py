@@ -131,3 +131,17 @@ def test_damaged_examples_are_said(run: tuple[Path, str], tmp_path: Path) -> Non
     with pytest.raises(ArtifactError, match=r"examples\.npy' is damaged"):
         export(checkpoint, tmp_path / "art")
     assert not (tmp_path / "art").exists()
+
+
+def test_what_looks_real_is_learned_with_a_judge_and_a_network_that_sees(run: tuple[Path, str], tmp_path: Path) -> None:
+    asked = {
+        "objective": {"name": "pix2pix", "game": "hinge", "perceptual": 0.5, "perceptual_network": "digits-cnn"},
+        "discriminator": {"name": "patch", "width": 4, "layers": 1, "norm": "spectral"},
+        "evaluate": {"every": 0},
+        "train": {"sample_every": 0, "checkpoint_every": 2},
+    }
+    train(recipe("builtin:photos", run[1], 2, **asked), tmp_path / "run", accelerator="cpu")
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert {"G.l1", "G.fake", "G.perceptual", "D.real", "D.fake"} <= lines[-1].keys()
+    checkpoint = load_checkpoint(tmp_path / "run", "last")
+    assert sorted(checkpoint.build_model().nets) == ["D", "G"], "what sees is no part of it"

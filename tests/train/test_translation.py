@@ -17,7 +17,7 @@ from gantools.export.onnx import export
 from gantools.samplers import open_artifact
 from gantools.samplers.image_to_image import ImageToImage
 from gantools.train import PARTS, train
-from gantools.train.checkpoint import load_checkpoint
+from gantools.train.checkpoint import OBJECTIVE, load_checkpoint, read_tensors
 
 _PATCHES = {"name": "patch", "width": 4, "layers": 1, "norm": "instance"}
 _RESNET = {"name": "resnet", "width": 4, "blocks": 1}
@@ -38,8 +38,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def recipe(pictures: Path, model: dict[str, Any], objective: str, steps: int = 4, **others: Any) -> Recipe:
-    unpaired = objective != "pix2pix"
+def recipe(pictures: Path, model: dict[str, Any], name: str, steps: int = 4, **others: Any) -> Recipe:
+    unpaired = name != "pix2pix"
     sources = (
         {"source": str(pictures / "greys"), "targets": str(pictures / "photos"), "unpaired": True}
         if unpaired
@@ -49,7 +49,7 @@ def recipe(pictures: Path, model: dict[str, Any], objective: str, steps: int = 4
         "name": "style",
         "model": model,
         "discriminator": {**_PATCHES, "conditional": not unpaired},
-        "objective": {"name": objective},
+        "objective": {"name": name},
         "data": {**sources, "cache": str(pictures / "cache"), "patch": 16},
         "train": {
             **{"steps": steps, "batch": 2, "precision": "fp32", "compile": "off"},
@@ -99,13 +99,20 @@ def test_a_stopped_training_without_pairs_goes_on_bit_for_bit(
     objective: str, beside: str, nets: Any, pictures: Path, tmp_path: Path
 ) -> None:
     model = {**_RESNET, "beside": beside}
-    whole = recipe(pictures, model, objective)
+    options: dict[str, Any] = (
+        {"objective": {"pool": 3}} if objective == "cyclegan" else {}
+    )  # full after two steps of two
+    whole = recipe(pictures, model, objective, **options)
     train(whole, tmp_path / "whole", accelerator="cpu")
-    train(recipe(pictures, model, objective, 2), tmp_path / "run", accelerator="cpu")
+    train(recipe(pictures, model, objective, 2, **options), tmp_path / "run", accelerator="cpu")
     train(whole, tmp_path / "run", resume=True, accelerator="cpu")
     last = load_checkpoint(tmp_path / "run", "last")
     assert last.digest == load_checkpoint(tmp_path / "whole", "last").digest
     assert sorted(last.build_model().nets) == sorted(nets)
+    remembered = read_tensors(last.folder / OBJECTIVE)
+    assert {name: tuple(found.shape) for name, found in remembered.items()} == (
+        {"pool.D": (3, 3, 16, 16), "pool.D_A": (3, 3, 16, 16)} if objective == "cyclegan" else {}
+    )
     with Image.open(tmp_path / "run" / "samples" / "step-00000004.png") as opened:
         assert opened.size[0] == 6 * 16 + 5 * 2, "three pairs side by side"
 

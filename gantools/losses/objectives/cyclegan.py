@@ -1,7 +1,6 @@
 """Translation learned without pairs, there and back: CycleGAN.
 
-Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", ICCV 2017. The published
-training shows the discriminators images from a pool of 50 earlier ones; here they see those of the step.
+Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", ICCV 2017.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from gantools.losses.objectives.translation import (
     refuse_conditional,
     verdict,
 )
+from gantools.losses.pool import ImagePool
 
 
 class CycleGANConfig(Frozen):
@@ -33,11 +33,14 @@ class CycleGANConfig(Frozen):
             equation 3), beside which the adversarial losses count once.
         identity_weight: As a share of ``cycle_weight``, of how much a translator changes an image that is already of
             the kind it makes (section 5.2): keeps colours. 0: none.
+        pool: Images that each discriminator is shown older ones of (section 4). 0: it sees those of the step. Of a
+            training by several processes, each has its own, and those of the first are in the checkpoints.
     """
 
     game: GameName = "least_squares"
     cycle_weight: float = Field(default=10.0, gt=0)
     identity_weight: float = Field(default=0.5, ge=0)
+    pool: int = Field(default=50, ge=0)
 
 
 class CycleGAN(Objective):
@@ -51,7 +54,9 @@ class CycleGAN(Objective):
 
     def __init__(self, config: CycleGANConfig) -> None:
         self.config, self.game = config, game_of(config.game)
-        self.state = {}
+        self._pools = {judge: ImagePool(config.pool) for judge in (("D", "D_A") if config.pool else ())}
+        self.state = {f"pool.{judge}": pool.images for judge, pool in self._pools.items()}
+        self.growing = frozenset(self.state)
         self.phases = (
             Phase("D", updates=("D",)),
             Phase("D_A", updates=("D_A",)),
@@ -63,15 +68,17 @@ class CycleGAN(Objective):
         phase: Phase,
         nets: Nets,
         batch: Batch,
-        rng: torch.Generator,  # noqa: ARG002 - nothing is random here
+        rng: torch.Generator,
     ) -> Iterator[Loss]:
         """The loss of a phase, in parts; see ``Objective``."""
         here, there = given_of(batch, "cyclegan"), batch.real
         match phase.name:
             case "D":
-                yield from judged_apart(self.game, nets["D"], "D", real=there, fake=_made(nets, "G", here, batch))
+                fake = self._shown("D", _made(nets, "G", here, batch), rng)
+                yield from judged_apart(self.game, nets["D"], "D", real=there, fake=fake)
             case "D_A":
-                yield from judged_apart(self.game, nets["D_A"], "D_A", real=here, fake=_made(nets, "F", there, batch))
+                fake = self._shown("D_A", _made(nets, "F", there, batch), rng)
+                yield from judged_apart(self.game, nets["D_A"], "D_A", real=here, fake=fake)
             case _:
                 yield self._way(nets, batch, "G", "F", here)
                 yield self._way(nets, batch, "F", "G", there)
@@ -82,6 +89,10 @@ class CycleGAN(Objective):
     def check(self, nets: Nets) -> None:
         """Refuse discriminators that want to see what an image was made of."""
         refuse_conditional(nets["D"], "cyclegan")
+
+    def _shown(self, judge: str, made: Tensor, rng: torch.Generator) -> Tensor:
+        pool = self._pools.get(judge)
+        return pool.shown(made, rng) if pool else made
 
     def _way(self, nets: Nets, batch: Batch, translator: str, back: str, images: Tensor) -> Loss:
         """What a translator makes shall look real, and become the image again that it was made of."""

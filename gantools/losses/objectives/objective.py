@@ -94,10 +94,12 @@ class Objective:
         state: What it remembers from step to step, by name: tensors that it changes in place, such as the strength
             of an adaptive augmentation. They are saved with every checkpoint and live on the training's device; after
             each phase float ones are averaged over all processes.
+        growing: Names of those whose shape changes: they are restored in the shape that they were saved in.
     """
 
     phases: tuple[Phase, ...]
     state: Mapping[str, Tensor]
+    growing: frozenset[str] = frozenset()
 
     def parts(self, phase: Phase, nets: Nets, batch: Batch, rng: torch.Generator) -> Iterator[Loss]:
         """The loss of a phase, as parts that add up to it.

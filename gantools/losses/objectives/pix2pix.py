@@ -8,13 +8,17 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from gantools.core.spec import Frozen
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
 from gantools.losses.objectives.translation import GameName, game_of, given_of, judged_apart, verdict
+from gantools.losses.perceptual import PerceptualConfig, perceptual_of
 
 
-class Pix2PixConfig(Frozen):
-    """Options of ``pix2pix``.
+class Pix2PixConfig(PerceptualConfig):
+    """Options of ``pix2pix``, beside those of the perceptual loss.
+
+    With that and the adversarial one, a network that enlarges learns to make what looks real instead of the mean of all
+    that could be (Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network",
+    CVPR 2017).
 
     Attributes:
         game: See ``gantools.losses.objectives.translation.game_of``.
@@ -37,7 +41,7 @@ class Pix2Pix(Objective):
     """
 
     def __init__(self, config: Pix2PixConfig) -> None:
-        self.config, self.game = config, game_of(config.game)
+        self.config, self.game, self.seen = config, game_of(config.game), perceptual_of(config)
         self.state = {}
         self.phases = (*([Phase("D", updates=("D",))] if config.adversarial else []), Phase("G", updates=("G",)))
 
@@ -46,7 +50,7 @@ class Pix2Pix(Objective):
         phase: Phase,
         nets: Nets,
         batch: Batch,
-        rng: torch.Generator,  # noqa: ARG002 - dropout alone is random here
+        rng: torch.Generator,
     ) -> Iterator[Loss]:
         """The loss of a phase, in parts; see ``Objective``."""
         given = given_of(batch, "pix2pix")
@@ -59,6 +63,9 @@ class Pix2Pix(Objective):
         if self.config.adversarial:
             fooling = self.game.generator(verdict(nets["D"], fake, given))
             value, terms = value + fooling, {**terms, "G.fake": fooling.detach()}
+        if self.seen:
+            unlike = self.seen.distance(fake, batch.real, rng)
+            value, terms = value + self.config.perceptual * unlike, {**terms, "G.perceptual": unlike.detach()}
         yield Loss(value, terms)
 
 

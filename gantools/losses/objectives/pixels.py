@@ -1,4 +1,7 @@
-"""Pixels as they should be: the distance of each image that is made from the one that should be. Net ``"G"`` alone."""
+"""Pixels as they should be: the distance of each image that is made from the one that should be. Net ``"G"`` alone.
+
+Where it is asked for, also the distance of what a network sees in the two.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from gantools.core.spec import Frozen
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
+from gantools.losses.perceptual import PerceptualConfig, perceptual_of
 from gantools.losses.reconstruction import pixel_distance
 
 Distance = Literal["charbonnier", "l1", "mse"]
 
 
-class PixelsConfig(Frozen):
-    """Options of ``pixels``.
+class PixelsConfig(PerceptualConfig):
+    """Options of ``pixels``, beside those of the perceptual loss, which is sharper and further from the pixels.
 
     Attributes:
         distance: ``charbonnier``: absolute, rounded at zero (Charbonnier et al., ICIP 1994); ``l1``; ``mse``, which is
@@ -48,7 +51,7 @@ class PixelsObjective(Objective):
     """
 
     def __init__(self, config: PixelsConfig) -> None:
-        self.config = config
+        self.config, self.seen = config, perceptual_of(config)
         self.phases = (Phase("G", updates=("G",)),)
         self.state = {}
 
@@ -57,7 +60,7 @@ class PixelsObjective(Objective):
         phase: Phase,  # noqa: ARG002 - there is one
         nets: Nets,
         batch: Batch,
-        rng: torch.Generator,  # noqa: ARG002 - nothing is drawn
+        rng: torch.Generator,
     ) -> Iterator[Loss]:
         """Mean distance of a pixel; see ``Objective``."""
         made = restored(nets, batch)
@@ -68,6 +71,10 @@ class PixelsObjective(Objective):
             apart = pixel_distance(changes[0], changes[1], self.config.distance, self.config.epsilon)
             terms["G.temporal"] = apart.detach()
             value = value + self.config.temporal * apart
+        if self.seen:
+            unlike = self.seen.distance(made, batch.real, rng)
+            terms["G.perceptual"] = unlike.detach()
+            value = value + self.config.perceptual * unlike
         yield Loss(value, terms)
 
 
