@@ -92,13 +92,22 @@ def test_the_readme_has_a_script() -> None:
     assert blocks(ROOT / "README.md", "python")
 
 
-def test_every_link_to_a_file_resolves() -> None:
-    pages = [*ROOT.glob("*.md"), *PAGES[1:], ROOT / "benchmarks/README.md"]
-    links = [
-        (page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link
-    ]
-    assert links
-    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+def anchors(page: Path) -> set[str]:
+    """What links call its headings: lower case, hyphens for spaces, no other signs."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_file_or_a_heading_resolves() -> None:
+    pages = [*ROOT.glob("*.md"), *PAGES[1:], *ROOT.glob("benchmarks/*.md")]
+    found = [(page, link) for page in pages for link in re.findall(r"\]\(([^)]+)\)", page.read_text())]
+    links = [(page, *link.partition("#")[::2]) for page, link in found if "://" not in link]
+    assert len(pages) > 10
+    assert sum(bool(anchor) for _, _, anchor in links) > 10
+    for page, file, anchor in links:
+        target = page.parent / file if file else page
+        assert target.exists(), f"{page.name}: {file}"
+        assert not anchor or anchor in anchors(target), f"{page.name}: {file}#{anchor}"
 
 
 def test_the_quickstart_recipe_is_the_one_of_the_first_example() -> None:
