@@ -182,7 +182,7 @@ def test_an_artifact_is_never_optimized_in_place(tmp_path: Path) -> None:
     parent = make_artifact(tmp_path / "art")
     alone = load_artifact(parent.folder / "generator.onnx")
     for source, out in ((parent, tmp_path / "art"), (parent, tmp_path / "x/../art"), (alone, tmp_path / "art")):
-        with pytest.raises(RecipeError, match="is or holds the source '.*', which is never changed"):
+        with pytest.raises(RecipeError, match=r"is or holds the source '.*', which is never changed"):
             optimize(source, Plan(target="onnxruntime"), out)
         with pytest.raises(RecipeError, match="which is never changed"):
             search(source, Plan(target="onnxruntime"), out)
