@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gantools.cli.options import Json
-from gantools.cli.output import emit_json, say, show_table, watching
+from gantools.cli.output import emit_json, for_shell, say, show_table, watching
 
 if TYPE_CHECKING:
     from gantools.optimize.contest import Outcome
@@ -129,7 +129,8 @@ def command(
     elif report is not None:
         show_table("", COLUMNS, [_row(one, report.chosen) for one in report.outcomes])
         say("> chosen for its latency, * none is as good in latency, throughput, size and loss together")
-    say(f"{out}: digest {made.digest[:12]}. Next: gantools verify {out} --against {parent.path}")
+    after = for_shell("gantools", "verify", out, "--against", parent.path)
+    say(f"{out}: digest {made.digest[:12]}. Next: {after}")
 
 
 def _row(outcome: Outcome, chosen: str) -> list[str]:

@@ -55,6 +55,13 @@ def test_what_cannot_be_done_has_its_exit_code(art: Path, clip: Path, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_options_of_videos_are_refused_for_pictures(art: Path, tmp_path: Path) -> None:
+    for source, option in ((tmp_path, ("--codec", "av1")), (tmp_path / "a.png", ("--drop", "audio"))):
+        done = gantools("enhance", art, source, tmp_path / "out.png", *option)
+        assert done.returncode == 2
+        assert f"{option[0]} does nothing without a video." in done.stderr
+
+
 def test_without_pyav_the_install_command_is_named(art: Path, clip: Path, tmp_path: Path) -> None:
     script = (
         "import sys; sys.modules['av'] = None\n"
@@ -80,7 +87,7 @@ def test_ctrl_c_names_the_command_that_goes_on(art: Path, tmp_path: Path) -> Non
     os.kill(running.pid, signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130, said
-    assert f"stopped. Go on with: gantools enhance {art} {path} {out} --resume" in said
+    assert f"stopped. Go on with: gantools enhance {art} {path} {out} --tile 0 --piece 2 --resume" in said
     assert list(pieces.glob("*.piece"))
     assert not list(pieces.glob("*.partial"))
     assert not out.exists()
