@@ -55,6 +55,14 @@ def test_what_cannot_be_done_has_its_exit_code(art: Path, clip: Path, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_within_the_source_is_refused(art: Path, tmp_path: Path) -> None:
+    for more in ((), ("--ray", "local")):
+        done = gantools("enhance", art, tmp_path, tmp_path / "sub/out", *more)
+        assert done.returncode == 2
+        assert "lies in the source" in " ".join(done.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_options_of_videos_are_refused_for_pictures(art: Path, tmp_path: Path) -> None:
     for source, option in ((tmp_path, ("--codec", "av1")), (tmp_path / "a.png", ("--drop", "audio"))):
         done = gantools("enhance", art, source, tmp_path / "out.png", *option)

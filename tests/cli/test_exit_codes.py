@@ -225,7 +225,7 @@ def test_doctor_works_where_little_is_installed(tmp_path: Path) -> None:
 
 def test_results_that_nobody_can_take_are_one_sentence() -> None:
     with Path("/dev/full").open("w") as full:
-        command = [Path(sys.executable).parent / "gantools", "bench", "schema"]
+        command = [str(Path(sys.executable).parent / "gantools"), "bench", "schema"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "error: cannot write to standard output: No space left on device.\n"
