@@ -7,7 +7,9 @@ Command files import nothing heavy at the top, so that ``gantools --help`` stays
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 from typing import Annotated
 
@@ -75,6 +77,13 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of a pipe has gone; Python would complain again when it flushes stdout at exit.
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as err:
+        # Files are written by functions that name them, so one without a name is where results go.
+        if err.filename is not None or err.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
+        typer.echo(f"error: cannot write to standard output: {err.strerror}.", err=True)
         sys.exit(1)
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gantools.cli.cluster import refuse_numbered
+from gantools.cli.cluster import refuse_idle, refuse_numbered
 from gantools.cli.options import ArtifactPath, Backend, Device, Json, Ray, Threads
-from gantools.cli.output import emit_json, nothing_on_stdout, say, watching
+from gantools.cli.output import emit_json, nothing_on_stdout, same_command, say, watching
 
 if TYPE_CHECKING:
     from gantools.core.events import OnEvent
@@ -58,6 +58,7 @@ def command(
     whole. With --ray a folder may also hold videos; each file is a task, and the same command goes on where it stopped.
     """
     from gantools.enhance import Options, enhance
+    from gantools.media.pictures import SUFFIXES
 
     options = Options(batch, tile, codec, crf, preset, hardware, tuple(drop or ()), piece, resume, smooth)
     if ray is not None:
@@ -66,11 +67,13 @@ def command(
         refuse_numbered("--device", device)
         _run_on_cluster(artifact, source, out, options, ray, Where(backend, device, threads), json=json)
         return
+    if source.is_dir() or source.suffix.lower() in SUFFIXES:
+        of_videos = {"--codec": codec, "--crf": crf, "--preset": preset, "--hardware": hardware or None, "--drop": drop}
+        refuse_idle(of_videos, "a video")
     run(
         lambda watch: enhance(
             artifact, source, out, options, backend=backend, device=device, threads=threads, on_event=watch
         ),
-        f"gantools enhance {artifact} {source} {out} --resume",
         json=json,
     )
 
@@ -93,13 +96,13 @@ def _run_on_cluster(
         say(f"{report.out}: {report.files} files, {report.made} made now, in {report.seconds:.1f} s")
 
 
-def run(work: Callable[[OnEvent], Report], again: str, *, json: bool) -> None:
+def run(work: Callable[[OnEvent], Report], *, json: bool) -> None:
     """Do the work, and say what came of it; where it is stopped by Ctrl-C, the command that goes on is named."""
     with watching() as watch:
         try:
             report = work(watch)
         except KeyboardInterrupt:
-            say(f"stopped. Go on with: {again}")
+            say(f"stopped. Go on with: {same_command('--resume')}")
             raise typer.Exit(130) from None
     if json:
         emit_json({**asdict(report), "fps": report.fps})

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gantools.cli.output import say, watching
+from gantools.cli.output import for_shell, say, watching
 
 
 def command(
@@ -39,10 +39,8 @@ def command(
     checkpoint = load_checkpoint(run, _which(which))
     with watching() as watch:
         artifact = export(checkpoint, out, options, on_event=watch)
-    say(
-        f"{out}: digest {artifact.digest[:12]}.\n"
-        f"Next: gantools optimize {out} --target openvino --precision auto --out {out}-ov"
-    )
+    rest = ("--target", "openvino", "--precision", "auto", "--out", f"{out}-ov")
+    say(f"{out}: digest {artifact.digest[:12]}.\nNext: {for_shell('gantools', 'optimize', out, *rest)}")
 
 
 def _which(text: str) -> Literal["best", "last"] | int:

@@ -18,6 +18,7 @@ from gantools.cli.options import (
     Scale,
     Settings,
     Threads,
+    check_out,
     parse_ints,
     parse_settings,
 )
@@ -67,6 +68,7 @@ def command(
     numbers = parse_ints(seeds, "--seeds") if seeds is not None else None
     with open_artifact(artifact, backend=backend, device=device, threads=threads) as generator:
         modality = generator.artifact.manifest.modality
+        check_out(out, modality)
         if images is not None and modality == "text":
             raise RecipeError(f"'{artifact}' makes texts, and --images is of images.", hint="give --seeds or --text")
         if texts and modality != "text":

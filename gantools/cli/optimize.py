@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gantools.cli.options import Json
-from gantools.cli.output import emit_json, say, show_table, watching
+from gantools.cli.output import emit_json, for_shell, same_command, say, show_table, watching
 
 if TYPE_CHECKING:
     from gantools.optimize.contest import Outcome
@@ -114,7 +114,11 @@ def command(
         parent = opened(artifact, said, axes, out, data, watch)
         yardstick = yardstick_of(parent, plan, said, data, extractor, watch)
         if target == AUTO:
-            made, report = search(parent, plan, out, watch, yardstick=yardstick, seconds=seconds)
+            try:
+                made, report = search(parent, plan, out, watch, yardstick=yardstick, seconds=seconds)
+            except KeyboardInterrupt:
+                say(f"stopped. What was made is kept. Go on with: {same_command()}")
+                raise typer.Exit(130) from None
         else:
             make = optimize_or_fall_back if precision == AUTO else optimize
             made, report = make(parent, plan, out, watch, yardstick=yardstick), None
@@ -129,7 +133,8 @@ def command(
     elif report is not None:
         show_table("", COLUMNS, [_row(one, report.chosen) for one in report.outcomes])
         say("> chosen for its latency, * none is as good in latency, throughput, size and loss together")
-    say(f"{out}: digest {made.digest[:12]}. Next: gantools verify {out} --against {parent.path}")
+    after = for_shell("gantools", "verify", out, "--against", parent.path)
+    say(f"{out}: digest {made.digest[:12]}. Next: {after}")
 
 
 def _row(outcome: Outcome, chosen: str) -> list[str]:

@@ -43,16 +43,61 @@ Machines = Annotated[int | None, typer.Option(min=1, help="Of --dry-run: machine
 Price = Annotated[float | None, typer.Option(min=0, help="Of --dry-run: what a machine costs an hour.")]
 
 
+AT_ONCE = 10_000_000
+"""The most numbers of an option that one process holds: beyond it nobody waits for the end, and memory has one."""
+
+_NO_LINES = (".gif", ".jpeg", ".jpg", ".npy", ".npz", ".pdf", ".png", ".webp")
+_NO_FOLDER = (
+    ".bmp",
+    ".gif",
+    ".jpeg",
+    ".jpg",
+    ".json",
+    ".jsonl",
+    ".mp4",
+    ".npz",
+    ".pdf",
+    ".tif",
+    ".tiff",
+    ".txt",
+    ".webp",
+)
+
+
+def check_out(out: Path | None, modality: str) -> None:
+    """Refuse a name that says another kind of file than would be written.
+
+    Args:
+        out: As ``Out`` describes it.
+        modality: What the artifact makes.
+
+    Raises:
+        RecipeError: Texts in a picture's file, or a folder that is called as a file of another kind.
+    """
+    suffix = out.suffix.lower() if out is not None else ""
+    if modality == "text" and suffix in _NO_LINES:
+        raise RecipeError(
+            f"--out '{out}' would hold texts.", hint="give a .jsonl for seed and text, or a .txt with one a line"
+        )
+    if modality != "text" and (suffix in _NO_FOLDER or (out is not None and out.suffix in (".PNG", ".NPY"))):
+        raise RecipeError(
+            f"--out '{out}': images are not written as '{out and out.suffix}'.",
+            hint="give a .png for one grid, a .npy for the array, or a folder for one PNG each",
+        )
+
+
 def parse_ints(text: str, option: str) -> list[int]:
     """Read ``"0-3,8"`` as [0, 1, 2, 3, 8].
 
     Raises:
-        RecipeError: Not a list of numbers and ranges.
+        RecipeError: Not a list of numbers and ranges, or more than ``AT_ONCE``.
     """
     numbers: list[int] = []
     try:
         for part in text.split(","):
             low, dash, high = part.partition("-")
+            if dash and len(numbers) + int(high) - int(low) >= AT_ONCE:
+                raise RecipeError(f"{option} '{text}' are more than {AT_ONCE:,} numbers.", hint="give fewer at once")
             numbers.extend(range(int(low), int(high) + 1) if dash else [int(low)])
     except ValueError:
         numbers = []
@@ -61,14 +106,14 @@ def parse_ints(text: str, option: str) -> list[int]:
     return numbers
 
 
-def parse_seeds(text: str) -> Sequence[int]:
+def parse_seeds(text: str, most: int = 2**40) -> Sequence[int]:
     """Read ``--seeds`` as ``parse_ints`` does; one range, which may be of millions, stays a range.
 
     Raises:
         RecipeError: As ``parse_ints``.
     """
     low, _, high = text.partition("-")
-    if low.isdecimal() and high.isdecimal() and int(low) <= int(high):
+    if low.isdecimal() and high.isdecimal() and 0 <= int(high) - int(low) < most:
         return range(int(low), int(high) + 1)
     return parse_ints(text, "--seeds")
 

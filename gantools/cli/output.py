@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -24,6 +25,18 @@ def emit_json(document: Any) -> None:
 def say(text: str) -> None:
     """A line for the person, on stderr."""
     typer.echo(text, err=True)
+
+
+def for_shell(*words: object) -> str:
+    """A command as a shell takes it, names with spaces in quotes."""
+    return shlex.join(map(str, words))
+
+
+def same_command(*added: str) -> str:
+    """The command that this process was given, with all its options, and those of ``added`` that it lacks."""
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    return for_shell("gantools", *words[:end], *(one for one in added if one not in words[:end]), *words[end:])
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

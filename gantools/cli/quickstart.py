@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gantools.cli.options import Json
-from gantools.cli.output import emit_json, say, show_table, watching
+from gantools.cli.output import emit_json, same_command, say, show_table, watching
 
 if TYPE_CHECKING:
     from gantools.core.artifact import Artifact
@@ -54,7 +54,7 @@ def command(
         try:
             checkpoint = train(recipe, run, resume=run.exists(), on_event=watch)
         except KeyboardInterrupt:
-            say(f"stopped. Go on with: gantools quickstart --out {out}")
+            say(f"stopped. Go on with: {same_command()}")
             raise typer.Exit(130) from None
         parent = export(checkpoint, art / "digits", on_event=watch)
         made, failed = _variants(parent, art, watch)

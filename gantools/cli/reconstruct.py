@@ -18,6 +18,7 @@ from gantools.cli.options import (
     Scale,
     Settings,
     Threads,
+    check_out,
     parse_settings,
 )
 from gantools.cli.output import emit_json, say, watching
@@ -60,6 +61,7 @@ def command(
     with open_artifact(artifact, backend=backend, device=device, threads=threads) as generator, watching() as watch:
         generator.require_encoder()  # before anything is read
         turned = parse_settings(settings)
+        check_out(out, generator.artifact.manifest.modality)
         if generator.artifact.manifest.modality == "text":
             how: dict[str, Any] = {"count": count, "out": out, "batch": batch, "settings": turned, "as_json": json}
             reconstruct_texts(generator, source, watch=watch, **how)

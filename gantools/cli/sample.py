@@ -9,6 +9,7 @@ import typer
 
 from gantools.cli.cluster import refuse_idle
 from gantools.cli.options import (
+    AT_ONCE,
     ArtifactPath,
     Backend,
     Batch,
@@ -21,6 +22,7 @@ from gantools.cli.options import (
     Scale,
     Settings,
     Threads,
+    check_out,
     parse_seeds,
     parse_settings,
 )
@@ -102,7 +104,9 @@ def command(
         refuse_idle({"--machines": machines, "--price-per-hour": price_per_hour, "--bench": bench}, "--dry-run")
     if ray is None and not dry_run:
         refuse_idle({"--piece": piece}, "--ray")
-    numbers, turned = parse_seeds(seeds), parse_settings(settings)
+    at_once = ray is None and not dry_run
+    numbers = parse_seeds(seeds, AT_ONCE) if at_once else parse_seeds(seeds)
+    turned = parse_settings(settings)
     if ray is not None or dry_run:
         alone: dict[str, object] = {"--or": others, "--prefix": prefix, "--temperature": temperature}
         alone |= {"--stream": stream or None, "--c2pa": c2pa, "--c2pa-certificate": certificates}
@@ -128,11 +132,17 @@ def command(
     with open_artifact(chain, graph=graph, backend=backend, device=device, threads=threads) as generator:
         for reason in generator.passed_over:
             say(f"warning: {reason}")
+        modality = generator.artifact.manifest.modality
+        check_out(out, modality)
+        if modality != "text":
+            refuse_idle({"--stream": stream or None}, "a generator of texts")
+        else:
+            refuse_idle({"--columns": columns, "--scale": scale if scale > 1 else None}, "a generator of images")
         wanted = _rows(generator.artifact.manifest, numbers, label)
         rows = wanted.part(0, len(wanted))
         chosen = [number for _, number in rows] if label == EACH else label
         how: dict[str, Any] = {"batch": batch, "settings": turned, "label": chosen, "prefix": prefix, "steps": steps}
-        if generator.artifact.manifest.modality == "text":
+        if modality == "text":
             if sign is not None:
                 raise RecipeError("--c2pa signs pictures, and this artifact makes texts.", hint="leave it out")
             write_texts(generator, [seed for seed, _ in rows], out=out, as_json=json, stream=stream, **how)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gantools.cli.output import emit_json, say, watching
+from gantools.cli.output import emit_json, for_shell, same_command, say, watching
 
 
 def command(
@@ -52,11 +52,12 @@ def command(
             )
         except KeyboardInterrupt:
             if speaks():
-                say(f"stopped. Go on with: gantools train {recipe} --out {out} --resume")
+                say(f"stopped. Go on with: {same_command('--resume')}")
             raise typer.Exit(130) from None
         except GantoolsError as err:
             if speaks():
                 raise
             raise typer.Exit(err.exit_code) from None
     if speaks():
-        say(f"best checkpoint: step {checkpoint.step}. Next: gantools export {out} --out art/{resolved.name}")
+        after = for_shell("gantools", "export", out, "--out", f"art/{resolved.name}")
+        say(f"best checkpoint: step {checkpoint.step}. Next: {after}")

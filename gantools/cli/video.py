@@ -85,12 +85,10 @@ def restore_video(
     from gantools.enhance import Options, restore
 
     options = Options(batch, tile, codec, crf, preset, hardware, tuple(drop or ()), piece, resume)
-    again = f"gantools video restore {artifact} {source} {out} --resume"
     run(
         lambda watch: restore(
             artifact, source, out, options, backend=backend, device=device, threads=threads, on_event=watch
         ),
-        again,
         json=json,
     )
 

@@ -347,7 +347,7 @@ def _parse(content: bytes, where: str) -> Manifest:
     try:
         raw = json.loads(content)
     except ValueError as err:
-        raise ArtifactError(f"{where} is not JSON: {err}.") from err
+        raise ArtifactError(f"{where} is not JSON: {err}.", hint="copy the artifact again, or export it again") from err
     found = raw.get("schema") if isinstance(raw, dict) else None
     if found != SCHEMA:
         raise ArtifactError(

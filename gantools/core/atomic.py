@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gantools.core.errors import ArtifactError
+from gantools.core.errors import ArtifactError, RecipeError
 
 
 def sha256_file(path: Path) -> str:
@@ -38,6 +38,18 @@ def write_atomic(path: Path, content: bytes) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def refuse_in_place(target: Path, source: Path) -> None:
+    """Keep what a stage reads from being replaced by what it writes.
+
+    Raises:
+        RecipeError: ``target`` is ``source``, or a folder that holds it.
+    """
+    if target.resolve() in (source.resolve(), *source.resolve().parents):
+        raise RecipeError(
+            f"'{target}' is or holds the source '{source}', which is never changed.", hint="give --out another folder"
+        )
 
 
 @contextmanager

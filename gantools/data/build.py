@@ -53,7 +53,7 @@ def build(images: Iterable[Pixels | None], pixels: Path, geometry: Geometry) -> 
     except OSError as err:
         raise ArtifactError(
             f"cannot write the decoded images to '{pixels.parent}': {err.strerror or err}.",
-            hint="free some space, or give another folder as data.cache",
+            hint="free some space, or give another folder: XDG_CACHE_HOME, or data.cache in a recipe",
         ) from err
     return tuple(broken)
 

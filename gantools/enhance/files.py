@@ -61,8 +61,7 @@ def enhance(
     source, out, options = Path(source), Path(out), options or Options()
     if not source.exists():
         raise DataError(f"'{source}' does not exist.", hint="give a video, a picture or a folder of pictures")
-    if out.exists() and out.samefile(source):
-        raise RecipeError(f"'{out}' is the source itself, which is never changed.", hint="give OUT another name")
+    check_apart(source, out)
     opened = load_artifact(artifact)
     is_video = source.is_file() and source.suffix.lower() not in SUFFIXES
     video = describe(source) if is_video else None
@@ -88,6 +87,18 @@ def enhance(
         if source.is_dir():
             return enhance_folder(opened, net, reach, source, out, options, on_event)
         return enhance_picture(net, reach, source, out, options, on_event)
+
+
+def check_apart(source: Path, out: Path) -> None:
+    """Keep what is read from being written.
+
+    Raises:
+        RecipeError: OUT is the source, or lies in the folder that is, so that another run would take it for a source.
+    """
+    if out.exists() and out.samefile(source):
+        raise RecipeError(f"'{out}' is the source itself, which is never changed.", hint="give OUT another name")
+    if source.is_dir() and source.resolve() in out.resolve().parents:
+        raise RecipeError(f"'{out}' lies in the source '{source}'.", hint="give a folder beside it")
 
 
 def _graph(video: Video | None, graphs: Mapping[str, GraphFile]) -> str | None:

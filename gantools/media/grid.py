@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gantools.core.atomic import write_atomic
+from gantools.core.errors import ArtifactError
 from gantools.core.optional import require
 from gantools.media.provenance import GENERATED, XMP_CHUNK, packet
 
@@ -95,6 +96,9 @@ def save_images(
         scale: As ``png_bytes``.
         source_type: As ``png_bytes``.
         sign: What each PNG goes through before it is written.
+
+    Raises:
+        ArtifactError: The disk refused. The pictures of a folder that were written before stay.
     """
 
     def encoded(image: Images, facts: Mapping[str, str]) -> bytes:
@@ -110,5 +114,10 @@ def save_images(
         given = images.shape[1] if images.ndim == 5 else None
         write_atomic(out, encoded(image_grid(flat, columns=columns or given), facts))
     else:
-        for image, name, chunks in zip(flat, names, own or [{}] * len(flat), strict=True):
-            write_atomic(out / f"{name}.png", encoded(image, {**facts, **chunks}))
+        for done, (image, name, chunks) in enumerate(zip(flat, names, own or [{}] * len(flat), strict=True)):
+            content_of_one = encoded(image, {**facts, **chunks})
+            try:
+                write_atomic(out / f"{name}.png", content_of_one)
+            except ArtifactError as err:
+                whole = f"{done} of {len(flat)} pictures are in '{out}', whole, and the others are not"
+                raise ArtifactError(err.message, hint=whole) from err

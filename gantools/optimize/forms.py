@@ -193,7 +193,7 @@ def _machine(backend: str) -> list[Any]:
 def _remembered(key: str) -> str | None:
     try:
         return (user_cache() / "forms" / key).read_text()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError, ArtifactError):
         return None
 
 

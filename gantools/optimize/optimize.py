@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gantools.core.artifact import MANIFEST, Artifact, GraphFile, load_artifact, seal
-from gantools.core.atomic import staged_folder
+from gantools.core.atomic import refuse_in_place, staged_folder
 from gantools.core.errors import BackendError, ParityError, PrecisionError, QualityError
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.core.optional import installed_versions
@@ -64,11 +64,12 @@ def optimize(
         QualityError: A metric lost more than the plan allows, or may have. Nothing is written.
         PrecisionError: A runtime computes in another precision, or a weight does not fit. Nothing is written.
         BackendError: The target cannot do this, its compiler refused, or a budget cannot be judged here.
-        RecipeError: A budget is no number above 0, or needs references, or int8 has none.
+        RecipeError: A budget is no number above 0, or needs references, or int8 has none; or ``out`` is ``artifact``.
         MissingDependencyError: The target's library is not installed.
         UnknownNameError: No such target, axis or metric.
         ArtifactError: The artifact is no fp32 ONNX, or the disk refused.
     """
+    refuse_in_place(out, artifact.path)
     target = TARGETS.load(plan.target)
     if refused := target.refusal(plan):
         raise BackendError(refused[0], hint=refused[1])

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from gantools.core.artifact import MANIFEST, Artifact, load_artifact, seal
-from gantools.core.atomic import staged_folder
+from gantools.core.atomic import refuse_in_place, staged_folder
 from gantools.core.errors import (
     ArtifactError,
     BackendError,
@@ -97,9 +97,10 @@ def search(
         BackendError: No candidate is left. Every reason is in the message.
         ArtifactError: The artifact is no fp32 ONNX, or the disk refused.
         DataError: There are too few samples for an interval.
-        RecipeError: A budget is no number above 0, or needs references.
+        RecipeError: A budget is no number above 0, or needs references; or ``out`` is ``artifact``.
         UnknownNameError: No such axis or metric.
     """
+    refuse_in_place(out, artifact.path)
     started = clock()
     work = out.parent / f".{out.name}.search"
     made: dict[str, Artifact] = {}

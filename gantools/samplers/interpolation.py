@@ -84,8 +84,9 @@ def walk_inputs(spec: GraphSpec, sampler: Sampler, seeds: Sequence[int], steps: 
     check_walk(len(seeds), steps)
     check_seeds(seeds)
     if not any(source.distribution == "normal" for source in sampler.noise.values()):
+        drawn = ", ".join(sampler.noise) or "nothing"
         raise InputMismatchError(
-            f"there is no latent to walk through: all that seeds say of a sample is {', '.join(sampler.noise)}.",
+            f"there is no latent to walk through: all that seeds say of a sample is {drawn}.",
             hint="models with a latent, such as text_vae, can be walked through",
         )
     count = (len(seeds) - 1) * steps

@@ -12,6 +12,7 @@ from gantools.core.artifact import Artifact
 from gantools.core.errors import ArtifactError, DataError, GantoolsError
 from gantools.core.events import Note, OnEvent, Progress, ignore
 from gantools.enhance import Options, enhance
+from gantools.enhance.files import check_apart
 from gantools.enhance.work import Work
 from gantools.media.pictures import SUFFIXES
 from gantools.runtime.session import Where
@@ -109,12 +110,13 @@ def enhance_all(
     Raises:
         DataError: There is no film and no picture, or some of them could not be made; all others are finished.
         ArtifactError: OUT is there and not empty, or the disk refused.
-        RecipeError: The earlier run to OUT did something else.
+        RecipeError: The earlier run to OUT did something else, or OUT lies in the folder.
         BackendError: The cluster cannot be joined.
         MissingDependencyError: Ray is not installed.
     """
     begun_at = time.perf_counter()
     source, out = source.resolve(), out.resolve()
+    check_apart(source, out)
     names = _names(source, on_event)
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise ArtifactError(f"'{out}' exists and is not empty, so it is not overwritten.", hint="give another folder")

@@ -61,10 +61,11 @@ def check_run(run: Path, recipe: Recipe, *, resume: bool) -> Beginning:
     """
     if not resume:
         if run.is_file() or (run.is_dir() and any(run.iterdir())):
-            holds = "a training" if (run / RECIPE).is_file() else "something else"
-            raise ArtifactError(
-                f"'{run}' holds {holds}.", hint="give --resume to go on with a training, or another --out"
-            )
+            if (run / RECIPE).is_file():
+                raise ArtifactError(
+                    f"'{run}' holds a training.", hint="give --resume to go on with it, or another --out"
+                )
+            raise ArtifactError(f"'{run}' holds something else.", hint="give another --out")
         return Beginning()
     if not (run / RECIPE).is_file():
         raise ArtifactError(f"'{run}' holds no training to resume.", hint="leave out --resume to begin one")

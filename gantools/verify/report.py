@@ -142,7 +142,7 @@ def verify(
         on_event: Who watches.
 
     Raises:
-        ArtifactError: The two share no graph, or the reference cannot be run here.
+        ArtifactError: The two share no graph, or one with other inputs or outputs, or the reference cannot be run here.
         BackendError: A runtime that is here refused a graph.
     """
     names = [name for name in artifact.manifest.graphs if against is None or name in against.manifest.graphs]
@@ -151,6 +151,9 @@ def verify(
             f"'{artifact.path}' and '{against.path if against else ''}' have no graph in common.",
             hint="'gantools inspect ART' prints the graphs",
         )
+    if against is not None:
+        for name in names:
+            _check_alike(name, artifact, against)
     reports = []
     for done, name in enumerate(names):
         on_event(Progress("verify", done, len(names), "graphs"))
@@ -175,6 +178,18 @@ def verify(
         losses=losses,
         failures=tuple(failures),
     )
+
+
+def _check_alike(name: str, artifact: Artifact, against: Artifact) -> None:
+    one, other = (each.graph(name)[1].spec for each in (artifact, against))
+    for kind, a, b in (("takes", one.inputs, other.inputs), ("gives", one.outputs, other.outputs)):
+        ours, theirs = ([tensor.name for tensor in tensors] for tensors in (a, b))
+        if set(ours) != set(theirs):
+            raise ArtifactError(
+                f"'{artifact.path}' and '{against.path}' are not of the same generator: '{name}' of the first {kind} "
+                f"{', '.join(ours)}, of the second {', '.join(theirs)}.",
+                hint="give --against what 'gantools optimize' made it of",
+            )
 
 
 def verify_graph(

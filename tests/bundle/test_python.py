@@ -251,3 +251,19 @@ print(json.dumps([[generator.decode(row) for row in rows], {"generator.encode(sy
     assert texts == tokenizer.decode(rows)
     if kind != "bpe":
         assert tokens == tokenizer.prefix(lines[0])
+
+
+def test_the_command_tells_in_a_sentence_what_does_not_fit(bundles: dict[str, Path], tmp_path: Path) -> None:
+    cases = [
+        ("images", ["-1"], "error: seeds are one or more integers in"),
+        ("images", ["--set", "truncation"], "error: could not convert"),
+        ("images", ["--image", str(tmp_path / "none.npy")], "error: "),
+        ("texts", ["--set", "temperature=99"], "error: "),
+    ]
+    for sort, arguments, words in cases:
+        line = [sys.executable, "generator.py", *arguments, "--out", str(tmp_path / "out")]
+        done = subprocess.run(line, cwd=bundles[sort], capture_output=True, text=True, check=False)
+        assert done.returncode == 1, done.stderr
+        assert done.stderr.startswith(words), done.stderr
+        assert not (tmp_path / "out").exists()
+    assert len(cases) == 4

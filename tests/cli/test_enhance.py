@@ -55,6 +55,21 @@ def test_what_cannot_be_done_has_its_exit_code(art: Path, clip: Path, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_within_the_source_is_refused(art: Path, tmp_path: Path) -> None:
+    for more in ((), ("--ray", "local")):
+        done = gantools("enhance", art, tmp_path, tmp_path / "sub/out", *more)
+        assert done.returncode == 2
+        assert "lies in the source" in " ".join(done.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_of_videos_are_refused_for_pictures(art: Path, tmp_path: Path) -> None:
+    for source, option in ((tmp_path, ("--codec", "av1")), (tmp_path / "a.png", ("--drop", "audio"))):
+        done = gantools("enhance", art, source, tmp_path / "out.png", *option)
+        assert done.returncode == 2
+        assert f"{option[0]} does nothing without a video." in done.stderr
+
+
 def test_without_pyav_the_install_command_is_named(art: Path, clip: Path, tmp_path: Path) -> None:
     script = (
         "import sys; sys.modules['av'] = None\n"
@@ -80,7 +95,7 @@ def test_ctrl_c_names_the_command_that_goes_on(art: Path, tmp_path: Path) -> Non
     os.kill(running.pid, signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130, said
-    assert f"stopped. Go on with: gantools enhance {art} {path} {out} --resume" in said
+    assert f"stopped. Go on with: gantools enhance {art} {path} {out} --tile 0 --piece 2 --resume" in said
     assert list(pieces.glob("*.piece"))
     assert not list(pieces.glob("*.partial"))
     assert not out.exists()

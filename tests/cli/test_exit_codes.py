@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from gantools.cli.app import app
 from gantools.core.artifact import MANIFEST, seal
 from gantools.core.atomic import staged_folder
 from tests.cli.test_app import gantools
@@ -219,3 +221,25 @@ def test_doctor_works_where_little_is_installed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "onnxruntime" in done.stdout
     assert "pip install 'gantools[bench]'" in done.stderr
+
+
+def test_results_that_nobody_can_take_are_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [str(Path(sys.executable).parent / "gantools"), "bench", "schema"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: cannot write to standard output: No space left on device.\n"
+
+
+def test_a_search_that_is_stopped_names_the_command_that_goes_on(
+    make_artifact: MakeArtifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    line = ["optimize", str(make_artifact()), "--target", "auto", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("gantools.optimize.search.search", stopped)
+    monkeypatch.setattr("sys.argv", ["gantools", *line])
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 130
+    assert f"stopped. What was made is kept. Go on with: gantools {' '.join(line)}" in done.stderr

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gantools.cli.output import show_table, watching
+from gantools.cli.output import same_command, show_table, watching
 from gantools.core.events import Note, Progress, Standing
 
 BEFORE = Standing(("candidate", "so far"), (("openvino-int8 [fast]", "being made and judged"),))
@@ -31,6 +31,15 @@ def test_standings_are_drawn_above_the_bars_for_a_terminal(
     assert "search" in last
     assert "being made and judged" not in last
     assert "it is [bold] out" in drawn.err
+
+
+def test_the_same_command_keeps_its_options_and_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/bin/gantools", "train", "my recipe.toml", "--set", "train.steps=3"])
+    assert same_command("--resume") == "gantools train 'my recipe.toml' --set train.steps=3 --resume"
+    monkeypatch.setattr("sys.argv", ["/bin/gantools", "enhance", "--resume", "art", "--", "-a.mp4", "b.mp4"])
+    assert same_command("--resume") == "gantools enhance --resume art -- -a.mp4 b.mp4"
+    monkeypatch.setattr("sys.argv", ["/bin/gantools", "enhance", "art", "--", "-a.mp4", "b.mp4"])
+    assert same_command("--resume") == "gantools enhance art --resume -- -a.mp4 b.mp4"
 
 
 def test_a_pipe_gets_the_notes_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

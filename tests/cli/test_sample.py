@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from gantools.core.artifact import load_artifact
+from tests.bundle.texts import make_texts
 from tests.cli.test_app import gantools
 from tests.zoo import make_artifact, make_conditional
 
@@ -90,3 +91,33 @@ def test_artifacts_that_do_not_open_are_passed_over_with_a_warning(
     assert none.returncode == 1
     assert none.stderr.count(warning) == 2
     assert not (tmp_path / "none.png").exists()
+
+
+def test_a_file_of_another_kind_than_is_written_is_refused(art: Path, tmp_path: Path) -> None:
+    texts = make_texts(tmp_path / "texts")
+    for command, artifact, name in (
+        ("sample", art, "a.jpg"),
+        ("sample", texts, "a.png"),
+        ("interpolate", art, "a.gif"),
+    ):
+        done = gantools(command, artifact, "--seeds", "0,1", "--out", tmp_path / name)
+        assert done.returncode == 2, done.stderr
+        assert f"{name}'" in done.stderr
+        assert not (tmp_path / name).exists()
+
+
+def test_options_of_the_other_kind_of_generator_are_refused(art: Path, tmp_path: Path) -> None:
+    texts = make_texts(tmp_path / "texts")
+    for artifact, options, words in (
+        (art, ["--stream"], "--stream does nothing without a generator of texts."),
+        (texts, ["--columns", "3"], "--columns does nothing without a generator of images."),
+    ):
+        done = gantools("sample", artifact, "--seeds", "0,1", *options)
+        assert done.returncode == 2, done.stderr
+        assert words in done.stderr
+
+
+def test_more_seeds_than_a_process_holds_are_refused_at_once(art: Path) -> None:
+    done = gantools("sample", art, "--seeds", "0-99999999999")
+    assert done.returncode == 2
+    assert "--seeds '0-99999999999' are more than 10,000,000 numbers." in done.stderr

@@ -96,8 +96,9 @@ def test_a_newer_schema_a_broken_json_and_an_unknown_key_are_named(make_artifact
     with pytest.raises(ArtifactError, match="has schema 99, this gantools reads schema 1"):
         load_artifact(folder)
     (folder / "manifest.json").write_text("{")
-    with pytest.raises(ArtifactError, match="is not JSON"):
+    with pytest.raises(ArtifactError, match="is not JSON") as caught:
         load_artifact(folder)
+    assert caught.value.hint == "copy the artifact again, or export it again"
 
 
 def test_an_unknown_graph_lists_those_there_are(make_artifact: MakeArtifact) -> None:

@@ -212,8 +212,9 @@ def test_the_cache_lies_where_the_user_keeps_caches(
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ArtifactError, match="cannot write the decoded images"):
+    with pytest.raises(ArtifactError, match="cannot write the decoded images") as caught:
         opened(folder, tmp_path, cache=str(tmp_path / "file"))
+    assert "XDG_CACHE_HOME" in str(caught.value.hint), "which all commands know, unlike a key of recipes"
 
 
 def test_the_built_in_digits_are_the_real_scans(tmp_path: Path) -> None:

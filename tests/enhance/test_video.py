@@ -126,6 +126,16 @@ def test_streams_that_a_header_refuses_are_named(art: Path, tmp_path: Path) -> N
     assert "cannot hold" in refused(RecipeError, art, path, tmp_path / "out.mkv").message
 
 
+def test_a_disk_that_is_full_is_not_taken_for_a_container_that_is_wrong(art: Path, clip: Path, tmp_path: Path) -> None:
+    pieces = tmp_path / ".out.mp4.pieces"
+    pieces.mkdir()
+    (pieces / "rehearsal.partial").symlink_to("/dev/full")
+    with pytest.raises(ArtifactError, match="No space left on device") as caught:
+        enhance(art, clip, tmp_path / "out.mp4", QUICK)
+    assert caught.value.hint == "is the disk full?"
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("options", "kind", "sentence"),
     [
@@ -135,6 +145,7 @@ def test_streams_that_a_header_refuses_are_named(art: Path, tmp_path: Path) -> N
         ({"codec": "ffv1", "preset": "slow"}, RecipeError, "has no presets, got --preset slow"),
         ({"preset": "nonsense"}, BackendError, "the encoder libx264 does not open"),
         ({"codec": "ffv1", "hardware": True}, RecipeError, "--hardware goes with --codec h264, hevc, av1, vp9"),
+        ({"dropped": ("sound",)}, RecipeError, "no kind of streams is called 'sound'"),
         ({"tile": 8}, RecipeError, "--tile 8: this network looks 4 pixels to each side"),
     ],
 )
@@ -157,9 +168,28 @@ def test_hardware_that_is_not_here_is_an_error(
     monkeypatch.setattr("gantools.media.video.encoder.HARDWARE", {"h264": ("h264_nowhere",)})
     error = refused(BackendError, art, clip, tmp_path / "out.mp4", replace(QUICK, hardware=True))
     assert "no hardware encoder of h264 opens here; h264_nowhere were tried" in error.message
+    monkeypatch.setattr("gantools.media.video.encoder.HARDWARE", {"h264": ("h264_nowhere", "gif")})
+    error = refused(BackendError, art, clip, tmp_path / "out.mp4", replace(QUICK, hardware=True))
+    assert "no hardware encoder of h264 opens here" in error.message, (
+        "one that does not keep the pixels is not the last word"
+    )
     monkeypatch.setattr("gantools.media.video.encoder.HARDWARE", {"h264": ("h264_nowhere", "libx264")})
     report = enhance(art, clip, tmp_path / "out.mp4", replace(QUICK, hardware=True))
     assert report.encoder.startswith("libx264"), "the first that opens"
+
+
+def test_an_encoder_that_takes_brightness_and_colour_interleaved_keeps_8_bits(
+    art: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of Quick Sync do, which take nothing else."""
+
+    class Interleaved:
+        name, video_formats = "libx264", (av.VideoFormat("nv12"), av.VideoFormat("qsv"))
+
+    monkeypatch.setattr("gantools.media.video.encoder._encoder", lambda name, quiet: Interleaved)
+    report = enhance(art, clip, tmp_path / "out.mp4", QUICK)
+    assert report.encoder.startswith("libx264 nv12 ")
+    assert facts_of(tmp_path / "out.mp4").size == (128, 96)
 
 
 def test_odd_sizes_that_an_encoder_does_not_take_are_refused(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from gantools.core.atomic import write_atomic
+from gantools.core.errors import ArtifactError
 from gantools.media.grid import image_grid, png_bytes, save_grid, save_images
 
 IMAGES = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3, 1)
@@ -50,3 +53,16 @@ def test_the_suffix_says_whether_images_become_a_grid_an_array_or_files(tmp_path
     with Image.open(tmp_path / "x/c.png") as image:
         assert (image.info["of"], image.info["name"]) == ("all", "c")
         np.testing.assert_array_equal(np.asarray(image), IMAGES[2, ..., 0])
+
+
+def test_a_folder_that_fills_the_disk_says_how_many_are_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(path: Path, content: bytes) -> None:
+        if path.name == "c.png":
+            raise ArtifactError("cannot write 'c.png': No space left on device.", hint="nothing half-written was left")
+        write_atomic(path, content)
+
+    monkeypatch.setattr("gantools.media.grid.write_atomic", refusing)
+    with pytest.raises(ArtifactError, match="No space left") as caught:
+        save_images(tmp_path / "out", np.zeros((4, 2, 2, 3), np.uint8), ["a", "b", "c", "d"])
+    assert caught.value.hint == f"2 of 4 pictures are in '{tmp_path / 'out'}', whole, and the others are not"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]

@@ -15,6 +15,7 @@ from gantools.core.errors import (
     MissingDependencyError,
     ParityError,
     PrecisionError,
+    RecipeError,
     UnknownNameError,
 )
 from gantools.core.events import Event, Note, Progress
@@ -23,6 +24,7 @@ from gantools.core.spec import AxisRange
 from gantools.optimize.optimize import optimize, optimize_or_fall_back
 from gantools.optimize.passes import casting
 from gantools.optimize.plan import Plan
+from gantools.optimize.search import search
 from gantools.optimize.targets.engine import compile_engine
 from gantools.runtime.backends.nvidia_engine import device_problem
 from gantools.samplers import open_artifact
@@ -174,6 +176,18 @@ def test_a_plan_that_cannot_work_is_one_sentence(parent: Artifact, tmp_path: Pat
         optimize(parent, plan, tmp_path / "child")
     assert caught.value.hint
     assert_nothing_was_written(tmp_path)
+
+
+def test_an_artifact_is_never_optimized_in_place(tmp_path: Path) -> None:
+    parent = make_artifact(tmp_path / "art")
+    alone = load_artifact(parent.folder / "generator.onnx")
+    for source, out in ((parent, tmp_path / "art"), (parent, tmp_path / "x/../art"), (alone, tmp_path / "art")):
+        with pytest.raises(RecipeError, match=r"is or holds the source '.*', which is never changed"):
+            optimize(source, Plan(target="onnxruntime"), out)
+        with pytest.raises(RecipeError, match="which is never changed"):
+            search(source, Plan(target="onnxruntime"), out)
+    assert load_artifact(parent.folder).digest == parent.digest
+    assert [entry.name for entry in tmp_path.iterdir()] == ["art"]
 
 
 def test_unknown_targets_and_axes_are_named(parent: Artifact, tmp_path: Path) -> None:

@@ -160,8 +160,9 @@ def test_a_run_folder_is_never_overwritten(tmp_path: Path, make_recipe: MakeReci
     assert "--resume" in caught.value.hint
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
-    with pytest.raises(ArtifactError, match="mine' holds something else"):
+    with pytest.raises(ArtifactError, match="mine' holds something else") as caught:
         train(make_recipe(), tmp_path / "mine")
+    assert caught.value.hint == "give another --out"
 
 
 def test_a_training_scores_itself_and_returns_its_best(tmp_path: Path, make_recipe: MakeRecipe) -> None:

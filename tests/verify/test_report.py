@@ -12,7 +12,7 @@ from gantools.optimize.optimize import optimize
 from gantools.optimize.plan import Plan
 from gantools.runtime.session import Where
 from gantools.verify import verify
-from tests.zoo import make_artifact, needs_bf16
+from tests.zoo import make_artifact, make_conditional, needs_bf16
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +123,14 @@ def test_an_engine_whose_record_breaks_the_promise_fails_even_unrun(parent: Arti
         report.raise_if_failed()
     with pytest.raises(ArtifactError, match="cannot serve as a reference here"):
         verify(parent, artifact)
+
+
+def test_an_artifact_of_another_generator_is_told_by_its_inputs(parent: Artifact, tmp_path: Path) -> None:
+    other = make_conditional(tmp_path / "other")
+    with pytest.raises(
+        ArtifactError, match=r"are not of the same generator: 'generator' of the first takes .*, of the"
+    ):
+        verify(parent, other)
 
 
 def test_artifacts_without_a_common_graph_are_refused(parent: Artifact) -> None:

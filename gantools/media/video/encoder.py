@@ -193,7 +193,12 @@ def settings_of(
         encoder = _encoder(name, quiet=hardware)
         if encoder is None:
             continue
-        pixels = _pixels(encoder, video)
+        try:
+            pixels = _pixels(encoder, video)
+        except RecipeError:
+            if hardware:  # the next one may keep them
+                continue
+            raise
         settings = Settings(
             codec=name,
             options=_options(name, encoder, (usual_crf or {}).get(name) if crf is None else crf, preset),
@@ -262,7 +267,7 @@ def _pixels(encoder: Any, video: Video) -> str:
     formats = [one.name for one in encoder.video_formats or ()]
     if not formats or wanted in formats:
         return wanted
-    best, loss = av.find_best_pix_fmt_of_list([one for one in formats if one not in _PLAIN], wanted, False)
+    best, loss = av.find_best_pix_fmt_of_list([one for one in formats if not one.startswith("yuvj")], wanted, False)
     if best is None or loss & (av.PixFmtLoss.DEPTH | av.PixFmtLoss.CHROMA):
         raise RecipeError(
             f"the encoder {encoder.name} cannot keep {wanted}, which has {video.bits} bits.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,11 @@ _MP4_KEYS = {
 # Between two texts of MP4. The muxer writes it by itself.
 _GAP = bytes(2)
 _FINEST = 1_000_000  # parts of a second in which an MP4 file counts when a track begins
+
+
+DROPPABLE = ("audio", "subtitle", "data", "attachment")
+# What no other container would mend.
+_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 
 
 @dataclass(frozen=True)
@@ -93,15 +99,22 @@ class Joiner:
             at: A file that may be written and is removed again.
 
         Raises:
-            RecipeError: The container cannot hold the video or one of the other streams.
+            RecipeError: The container cannot hold the video or one of the other streams, or no streams are of a kind
+                that is to be dropped.
+            OSError: The disk refused.
         """
         av: Any = require("av", extra="video", why="to write videos")
+        if unknown := [kind for kind in self.dropped if kind not in DROPPABLE]:
+            raise RecipeError(f"no kind of streams is called '{unknown[0]}'.", hint=f"known: {', '.join(DROPPABLE)}")
+        names = ""
         try:
             with open_input(self.video.path) as source, _container(self.out, at, source, self.tags) as container:
                 _, copies = self._begun(source, container)
                 names = ", ".join(_described(one) for one in copies)
                 container.start_encoding()
         except av.FFmpegError as err:
+            if err.errno in _OF_DISKS:
+                raise
             raise RecipeError(
                 f"'{self.out.name}' cannot hold the streams of '{self.video.path.name}' ({names}): {first_line(err)}",
                 hint="give OUT another suffix, or leave streams out, such as --drop data",

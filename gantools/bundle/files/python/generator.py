@@ -106,7 +106,7 @@ class Generator:
         if not seeds or min(seeds) < 0 or max(seeds) >= 2**64:
             raise ValueError("seeds are one or more integers in [0, 2**64)")
         if self.description["film"]:
-            raise ValueError("this network makes films: give film() their frames")
+            raise ValueError("this network makes films: give their frames to film(), or as --image FRAMES.npy")
         given = dict(inputs or {})
         if image is not None:
             given[self._named("image", "image")] = image
@@ -328,7 +328,14 @@ def arguments(purpose: str) -> argparse.ArgumentParser:
 
 
 def answer(generator: Generator, given: argparse.Namespace) -> None:
-    """Do what a command that samples was asked for."""
+    """Do what a command that samples was asked for; what does not fit is one sentence, and exit code 1."""
+    try:
+        _answer(generator, given)
+    except (ValueError, OSError) as err:
+        sys.exit(f"error: {err}")
+
+
+def _answer(generator: Generator, given: argparse.Namespace) -> None:
     settings = {name: float(value) for name, _, value in (one.partition("=") for one in given.set)}
     seeds, image = given.seeds, None
     if given.image:
