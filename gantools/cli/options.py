@@ -12,6 +12,7 @@ from gantools.core.errors import RecipeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gantools.core.artifact import Artifact
     from gantools.core.spec import AxisRange
 
 ArtifactPath = Annotated[
@@ -83,6 +84,25 @@ def check_out(out: Path | None, modality: str) -> None:
         raise RecipeError(
             f"--out '{out}': images are not written as '{out and out.suffix}'.",
             hint="give a .png for one grid, a .npy for the array, or a folder for one PNG each",
+        )
+
+
+def check_pixels(artifact: Artifact, graph: str | None, out: Path) -> None:
+    """Refuse pictures of what is none.
+
+    Args:
+        artifact: Of images.
+        graph: Which of its graphs is run; none: the main one.
+        out: As ``Out`` describes it.
+
+    Raises:
+        RecipeError: The graph gives something else than uint8, which ``.npy`` alone holds.
+    """
+    entry = artifact.graph(graph)[1]
+    dtype = entry.spec.outputs[0].dtype
+    if dtype != "uint8" and out.suffix != ".npy":
+        raise RecipeError(
+            f"graph '{graph}' gives {dtype}, which no picture holds.", hint="give --out a .npy, or leave --graph out"
         )
 
 

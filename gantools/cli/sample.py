@@ -23,6 +23,7 @@ from gantools.cli.options import (
     Settings,
     Threads,
     check_out,
+    check_pixels,
     parse_seeds,
     parse_settings,
 )
@@ -148,6 +149,7 @@ def command(
             write_texts(generator, [seed for seed, _ in rows], out=out, as_json=json, stream=stream, **how)
             return
         out = out or Path("grid.png")
+        check_pixels(generator.artifact, graph, out)
         samples = generator.sample([seed for seed, _ in rows], **how)
         origin = origin_of(generator, label, turned)
     if label == EACH:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gantools.cli.cluster import refuse_numbered, show_estimate
-from gantools.cli.options import check_out
+from gantools.cli.options import check_out, check_pixels
 from gantools.cli.output import emit_json, nothing_on_stdout, say, watching
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def order_for(
     refuse_numbered("--device", device)
     opened = load_artifact(artifact)
     check_out(out, opened.manifest.modality)
+    check_pixels(opened, how["graph"], out)
     return order_of(opened, out, where=Where(backend, device, threads), **how), opened.manifest
 
 

@@ -121,3 +121,14 @@ def test_more_seeds_than_a_process_holds_are_refused_at_once(art: Path) -> None:
     done = gantools("sample", art, "--seeds", "0-99999999999")
     assert done.returncode == 2
     assert "--seeds '0-99999999999' are more than 10,000,000 numbers." in done.stderr
+
+
+def test_floats_are_no_pictures(tmp_path: Path) -> None:
+    art = make_artifact(tmp_path / "art").path
+    floats = ["sample", str(art), "--seeds", "0,1", "--graph", "generator_float", "--out"]
+    for out in (["grid.png"], ["folder", "--ray", "local"]):
+        done = gantools(*floats, *out, cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert "graph 'generator_float' gives float32, which no picture holds." in done.stderr
+    assert gantools(*floats, "a.npy", cwd=tmp_path).returncode == 0
+    assert np.load(tmp_path / "a.npy").dtype == np.float32
