@@ -50,7 +50,7 @@ def enhance_folder(
     """Make a folder OUT of all pictures in a folder and those below it, under the same names.
 
     Raises:
-        DataError: There is no picture, or one cannot be read.
+        DataError: There is no picture, or one cannot be read; those that were made are kept for ``options.resume``.
         ArtifactError: OUT is there and not empty.
     """
     begun_at = time.perf_counter()
@@ -72,6 +72,7 @@ def enhance_folder(
         "batch": options.batch,
         "tile": options.tile,
     }
+    done = 0
     try:
         work.begin(facts, {})
         folder = work.folder / "pictures"
@@ -89,6 +90,10 @@ def enhance_folder(
         if out.is_dir():
             out.rmdir()  # empty, as was checked
         work.appear(folder)
+    except DataError as err:
+        work.drop_if_empty()
+        kept = f"; {done} of {len(pictures)} pictures are made, and --resume goes on" if done else ""
+        raise DataError(err.message, hint=f"mend it or take it away{kept}") from err
     except BaseException:
         work.drop_if_empty()
         raise

@@ -21,6 +21,7 @@ _MOST_PIXELS = 2**21  # of the input in one run: more needs gigabytes of memory 
 _BUDGET_S = 8.0
 _CLEARLY = 0.97  # of the time of an earlier plan, which takes less memory and is not left for noise
 _SHARE = 0.03  # of the time that all images take: measuring shall pay
+_RUNS = 2  # of a plan that is measured: the first of them also prepares
 _USUAL_TILE = 512
 
 
@@ -76,8 +77,8 @@ def chosen(
         example: (height, width, channels) uint8.
         batch: Given by the caller; none: measured.
         tile: Given by the caller, 0 for whole images; none: measured.
-        coming: How many such images there are, which says how long measuring may take; none: too few, so that the
-            plan is the usual one.
+        coming: How many such images there are, which says how long measuring may take. Where they are few, or nobody
+            knows (none), the plan is the usual one.
         on_event: Who is told when images cannot be cut, and when cuts may show in the last bits.
 
     Raises:
@@ -110,7 +111,8 @@ def chosen(
     most = net.generator.session.spec.largest_batch
     batches = [min(batch, most)] if batch else [one for one in _BATCHES if one <= most]
     plans = [_plan(reach, size, number) for size in sizes for number in batches]
-    if coming is None and not batch:
+    few = coming is None or _SHARE * coming < _RUNS  # measuring one plan alone would take a larger share
+    if few and not batch:
         usual = _USUAL_TILE if _USUAL_TILE in sizes and 4 * height * width > _MOST_PIXELS else sizes[0]
         plans = [_plan(reach, usual, 1)]
     plan = plans[0] if len(plans) == 1 else _fastest(net, plans, example, coming or 1)
@@ -173,7 +175,7 @@ def _fastest(net: ImageToImage, plans: list[Plan], example: Images, coming: int)
         if part[..., 0].size > _MOST_PIXELS and plan.batch > 1:
             continue
         cuts = len(list(plan.tiling.cuts(*net.padded(*example.shape[:2])))) if plan.tiling else 1
-        seconds = min(_seconds(net, part, plan.batch) for _ in range(2)) * cuts / plan.batch
+        seconds = min(_seconds(net, part, plan.batch) for _ in range(_RUNS)) * cuts / plan.batch
         if seconds < _CLEARLY * best_s:
             best, best_s = plan, seconds
         if time.perf_counter() - started > min(_BUDGET_S, _SHARE * best_s * coming):

@@ -220,7 +220,9 @@ def _chosen(model: Model, seed: int, query: Mapping[str, str]) -> Draw:
 
 
 def _whole(name: str, text: str | None) -> int:
-    if text is None or not (text.isascii() and text.isdecimal() and len(text) <= 20):
+    if text is None:
+        raise RefusedError(400, f"the {name} is missing: {name}=7.")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 20):
         raise RefusedError(400, f"{name} is {text!r:.40}, expected a whole number: {name}=7.")
     return int(text)
 

@@ -179,3 +179,14 @@ def test_folders_without_pictures_and_with_broken_ones_are_refused(art: Path, fo
     assert "holds no pictures: 0 files" in refused(DataError, art, tmp_path / "bare", tmp_path / "out")
     (folder / "a.png").write_bytes(b"no picture")
     assert "a.png' cannot be read as a picture" in refused(DataError, art, folder, tmp_path / "out")
+
+
+def test_a_picture_that_is_broken_leaves_what_was_made_to_go_on_with(art: Path, folder: Path, tmp_path: Path) -> None:
+    count = sum(path.suffix != ".txt" for path in folder.rglob("*.*"))
+    (folder / "zz.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"zz\.png' cannot be read as a picture") as err:
+        enhance(art, folder, tmp_path / "out")
+    assert err.value.hint == f"mend it or take it away; {count} of {count + 1} pictures are made, and --resume goes on"
+    (folder / "zz.png").unlink()
+    report = enhance(art, folder, tmp_path / "out", Options(resume=True))
+    assert (report.count, report.computed) == (count, 0)

@@ -144,7 +144,7 @@ def test_few_frames_are_not_worth_measuring(art: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(plans, "_seconds", seconds)
     assert choose(art, 200, 200, coming=10) == Plan(1)
-    assert tried == [(200, 1)] * 2
+    assert tried == []
     choose(art, 200, 200, coming=10**6)
     assert len(tried) > 4
 

@@ -192,7 +192,7 @@ def test_a_sample_is_a_text(client: Client, served: dict[str, Path]) -> None:
     ("query", "status", "words"),
     [
         ("seed=7", 400, ["several models", "images"]),
-        ("model=images", 400, ["seed=7"]),
+        ("model=images", 400, ["the seed is missing", "seed=7"]),
         ("model=images&seed=-1", 400, ["'-1'"]),
         ("model=images&seed=18446744073709551616", 400, ["18446744073709551616"]),
         ("model=images&seed=7&sed=8", 400, ["'sed'", "seed"]),
