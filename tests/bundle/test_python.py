@@ -148,7 +148,7 @@ np.save(sys.argv[2], np.stack([first, *made, *generator.film(frames[:2])]))
     assert told[0] == "equal to the golden samples\n"
     assert len(list((folder / "samples").glob("*.png"))) == (3 if how == "in turn" else 1)
     done = alone(folder, EVERYTHING, json.dumps([{"seeds": [0]}]))
-    assert "this network makes films: give film() their frames" in done.stderr.decode().splitlines()[-1]
+    assert "this network makes films: give their frames to film()" in done.stderr.decode().splitlines()[-1]
 
 
 @pytest.mark.parametrize("sort", SORTS)
