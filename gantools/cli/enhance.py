@@ -30,9 +30,12 @@ def command(
     crf: Annotated[int | None, typer.Option(min=0, help="Quality of the encoder; less is better and larger.")] = None,
     preset: Annotated[str | None, typer.Option(help="Speed of the encoder, by its own names, such as slow.")] = None,
     hardware: Annotated[bool, typer.Option("--hardware", help="Encode in hardware; an error where none is.")] = False,
-    batch: Annotated[int | None, typer.Option(min=1, help="Frames or tiles in one run; none: measured.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Frames or tiles in one run; none: measured if it pays.")
+    ] = None,
     tile: Annotated[
-        int | None, typer.Option(min=0, help="Height and width of tiles in pixels; 0: whole frames; none: measured.")
+        int | None,
+        typer.Option(min=0, help="Height and width of tiles in pixels; 0: whole frames; none: measured if it pays."),
     ] = None,
     drop: Annotated[
         list[str] | None,
@@ -43,7 +46,7 @@ def command(
     smooth: Annotated[
         float,
         typer.Option(
-            help="Of videos: how much of what was shown is kept where nothing moves, 0 to 0.95: less flicker."
+            help="Of videos: how much of what was shown is kept where nothing moves, 0 to below 1: less flicker."
         ),
     ] = 0.0,
     backend: Backend = None,

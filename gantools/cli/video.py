@@ -68,9 +68,12 @@ def restore_video(
     crf: Crf = None,
     preset: Preset = None,
     hardware: Annotated[bool, typer.Option("--hardware", help="Encode in hardware; an error where none is.")] = False,
-    batch: Annotated[int | None, typer.Option(min=1, help="Frames or tiles in one run; none: measured.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Frames or tiles in one run; none: measured if it pays.")
+    ] = None,
     tile: Annotated[
-        int | None, typer.Option(min=0, help="Height and width of tiles in pixels; 0: whole frames; none: measured.")
+        int | None,
+        typer.Option(min=0, help="Height and width of tiles in pixels; 0: whole frames; none: measured if it pays."),
     ] = None,
     drop: Drop = None,
     piece: Annotated[int, typer.Option(min=1, help="Frames that are finished together.")] = 120,
