@@ -9,9 +9,10 @@ and gives back are 8 bits, as in an application; published figures of denoising 
 rounded nor cut.
 
 The figures are those of ``gantools evaluate``: PSNR and SSIM of luma without a border of ``scale`` pixels, as in papers
-on super-resolution, and PSNR of RGB; of grey networks PSNR and SSIM of grey. ``--seen`` adds the
-distance of what networks see in whole pictures, the perceptual loss (``gantools.losses.perceptual``): what was trained
-with one of them is judged by another as well.
+on super-resolution, and PSNR of RGB; of grey networks PSNR and SSIM of grey. ``--seen`` adds the distance of what
+networks see in whole pictures, the perceptual loss (``gantools.losses.perceptual``): what was trained with one of them
+is judged by another as well. ``--self-ensemble`` measures the mean over eight turned and mirrored views, which is what
+``gantools enhance --self-ensemble`` makes.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--degrade", help="TOML, instead of the recipe's.")
     parser.add_argument("--metrics", help="Of clips, with commas; none: the usual ones.")
     parser.add_argument("--seen", default="", help="Networks of the perceptual loss, with commas.")
+    parser.add_argument("--self-ensemble", action="store_true")
     parser.add_argument("--backend")
     parser.add_argument("--pictures", type=Path, help="A folder for what is given, made, wanted of the first set.")
     parser.add_argument("--record", type=Path)
@@ -55,6 +57,8 @@ def main() -> None:
     with open_artifact(given.artifact, backend=given.backend) as generator:
         manifest = generator.artifact.manifest
         net = ImageToImage(generator)
+        if given.self_ensemble:
+            net.average_views()
         sections = tomllib.loads(f"v = {given.degrade}")["v"] if given.degrade else manifest.recipe["data"]["degrade"]
         for name in given.sets.split(","):
             pairs = open_pair_set(
@@ -89,6 +93,7 @@ def main() -> None:
                 "artifact": {"name": manifest.name, "digest": generator.artifact.digest, "recipe": manifest.recipe},
                 "set": name,
                 "clips": len(pairs.targets.clips),
+                "self_ensemble": given.self_ensemble,
                 "degrade": sections,
                 "made": [one.made.model_dump(mode="json") for one in found],
                 "given": [one.given.model_dump(mode="json") for one in found],

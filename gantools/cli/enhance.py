@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gantools.cli.cluster import refuse_idle, refuse_numbered
-from gantools.cli.options import ArtifactPath, Backend, Device, Json, Ray, Threads
+from gantools.cli.options import ArtifactPath, Backend, Device, Json, Ray, SelfEnsemble, Threads
 from gantools.cli.output import emit_json, nothing_on_stdout, same_command, say, watching
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def command(
             help="Of videos: how much of what was shown is kept where nothing moves, 0 to below 1: less flicker."
         ),
     ] = 0.0,
+    self_ensemble: SelfEnsemble = False,
     backend: Backend = None,
     device: Device = None,
     threads: Threads = None,
@@ -63,7 +64,19 @@ def command(
     from gantools.enhance import Options, enhance
     from gantools.media.pictures import SUFFIXES
 
-    options = Options(batch, tile, codec, crf, preset, hardware, tuple(drop or ()), piece, resume, smooth)
+    options = Options(
+        batch=batch,
+        tile=tile,
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        hardware=hardware,
+        dropped=tuple(drop or ()),
+        piece=piece,
+        resume=resume,
+        smooth=smooth,
+        self_ensemble=self_ensemble,
+    )
     if ray is not None:
         from gantools.runtime.session import Where
 

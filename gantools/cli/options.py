@@ -39,6 +39,10 @@ Ray = Annotated[
     str | None,
     typer.Option(metavar="local|HOST:PORT", help="Do it on a Ray cluster, or on one that is started on this machine."),
 ]
+SelfEnsemble = Annotated[
+    bool,
+    typer.Option("--self-ensemble", help="The mean over eight turned and mirrored views: closer, in 8 times the time."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what --ray would do and an estimate; nothing is made.")]
 Machines = Annotated[int | None, typer.Option(min=1, help="Of --dry-run: machines like this one; none: 1.")]
 Price = Annotated[float | None, typer.Option(min=0, help="Of --dry-run: what a machine costs an hour.")]

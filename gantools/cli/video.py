@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gantools.cli.options import ArtifactPath, Backend, Device, Json, Threads
+from gantools.cli.options import ArtifactPath, Backend, Device, Json, SelfEnsemble, Threads
 from gantools.cli.output import emit_json, say, watching
 
 app = typer.Typer(
@@ -78,6 +78,7 @@ def restore_video(
     drop: Drop = None,
     piece: Annotated[int, typer.Option(min=1, help="Frames that are finished together.")] = 120,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was cut off.")] = False,
+    self_ensemble: SelfEnsemble = False,
     backend: Backend = None,
     device: Device = None,
     threads: Threads = None,
@@ -87,7 +88,18 @@ def restore_video(
     from gantools.cli.enhance import run
     from gantools.enhance import Options, restore
 
-    options = Options(batch, tile, codec, crf, preset, hardware, tuple(drop or ()), piece, resume)
+    options = Options(
+        batch=batch,
+        tile=tile,
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        hardware=hardware,
+        dropped=tuple(drop or ()),
+        piece=piece,
+        resume=resume,
+        self_ensemble=self_ensemble,
+    )
     run(
         lambda watch: restore(
             artifact, source, out, options, backend=backend, device=device, threads=threads, on_event=watch

@@ -84,6 +84,9 @@ class TrainSection(Frozen):
         batch: Images a step, over all devices.
         learning_rate: Adam's, for the generator.
         discriminator_learning_rate: Adam's, for the discriminator; none: the same.
+        schedule: How the learning rates fall until the last step, where they are next to 0. Going on with more steps
+            than a training was begun with makes them fall later.
+        hold: Share of the steps that are taken before they begin to.
         betas: Adam's decay rates.
         ema_half_life_images: Half-life of the averaged generator, in images seen (StyleGAN2's unit).
         precision: What matrix products are computed in; parameters stay fp32. ``auto``: whichever this machine is
@@ -102,6 +105,8 @@ class TrainSection(Frozen):
     batch: int = Field(default=64, ge=2)
     learning_rate: float = Field(default=2e-4, gt=0)
     discriminator_learning_rate: float | None = Field(default=None, gt=0)
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    hold: float = Field(default=0.0, ge=0, lt=1)
     betas: tuple[float, float] = (0.5, 0.999)
     ema_half_life_images: int = Field(default=5000, ge=0)
     precision: Literal["auto"] | TrainPrecision = "auto"

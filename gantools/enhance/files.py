@@ -73,6 +73,8 @@ def enhance(
         reach = reach_in(opened, graph, net)
         if isinstance(reach, Reach):
             net.align = reach.align
+        if options.self_ensemble:
+            net.average_views()
         if video is not None:
             return enhance_video(opened, net, reach, video, out, options, on_event, original)
         if options.smooth:

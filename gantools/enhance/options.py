@@ -24,6 +24,7 @@ class Options:
         resume: Go on where an earlier run of the same was cut off.
         smooth: Of videos, how much of what was shown a frame keeps where the source hardly changes, less than 1
             (``gantools.enhance.steady``); 0: nothing.
+        self_ensemble: Make each image eight times, turned and mirrored, and take the mean.
     """
 
     batch: int | None = None
@@ -36,6 +37,7 @@ class Options:
     piece: int = PIECE
     resume: bool = False
     smooth: float = 0.0
+    self_ensemble: bool = False
 
 
 @dataclass(frozen=True)

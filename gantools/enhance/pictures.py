@@ -71,6 +71,7 @@ def enhance_folder(
         "artifact": artifact.digest,
         "batch": options.batch,
         "tile": options.tile,
+        "self-ensemble": options.self_ensemble or None,
     }
     done = 0
     try:

@@ -275,6 +275,7 @@ def _facts(artifact: Artifact, video: Video, settings: Settings, length: int, op
         "tile": options.tile,
         "dropped streams": options.dropped,
         "smoothing": options.smooth or None,
+        "self-ensemble": options.self_ensemble or None,
         "version": installed_versions(["av", "gantools"]),
     }
 

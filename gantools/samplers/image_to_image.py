@@ -8,8 +8,9 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from gantools.core.errors import ArtifactError, InputMismatchError
+from gantools.core.errors import ArtifactError, InputMismatchError, RecipeError
 from gantools.core.spec import AxisRange, TensorSpec
+from gantools.samplers.ensemble import averaged
 from gantools.samplers.feedforward import inputs_of
 from gantools.samplers.generator import Generator
 from gantools.samplers.tiles import Tiling
@@ -29,6 +30,7 @@ class ImageToImage:
         channels: Of images in and out: 1 for grey, 3 for RGB.
         levels: The largest value of a pixel that comes out: 255, or 65535 where the graph gives floats.
         align: Images are padded to multiples of it, as they have to be where parts of them may begin there only.
+        ensemble: Whether what comes out is the mean over eight turned and mirrored views, for ``average_views``.
         between: Whether it makes the frame between two, which are given one behind the other in channels.
         state: What a recurrent network carries from image to image, by name; empty before the first one.
 
@@ -60,7 +62,7 @@ class ImageToImage:
                 hint="give a network with as many channels out as in",
             )
         self.scale, self.channels, self.between = output.scale, output.channels, output.between
-        self.align = 1
+        self.align, self.ensemble = 1, False
         self.levels = 255 if spec.outputs[0].dtype == "uint8" else 65535
 
     @property
@@ -92,6 +94,20 @@ class ImageToImage:
         )
         return rows, columns
 
+    def average_views(self) -> None:
+        """Make ``run`` average over turned and mirrored images from now on (``gantools.samplers.ensemble``).
+
+        Raises:
+            RecipeError: The network is recurrent: what it carries along is of frames as they are.
+        """
+        if self.recurrent:
+            raise RecipeError(
+                f"--self-ensemble: '{self.generator.artifact.manifest.name}' is recurrent, and carries along what it "
+                "found in frames as they are.",
+                hint="leave out --self-ensemble",
+            )
+        self.ensemble = True
+
     def run(self, images: Images, *, batch: int = 1, tiling: Tiling | None = None) -> Enlarged:
         """Make an image of each image.
 
@@ -107,6 +123,11 @@ class ImageToImage:
             InputMismatchError: They are larger than the graph takes.
             BackendError: The runtime failed.
         """
+        if self.ensemble:
+            return averaged(lambda view: self._run(view, batch, tiling), images)
+        return self._run(images, batch, tiling)
+
+    def _run(self, images: Images, batch: int, tiling: Tiling | None) -> Enlarged:
         height, width = images.shape[1:3]
         rows, columns = self.padded(height, width)
         if (rows, columns) != (height, width):
@@ -122,13 +143,14 @@ class ImageToImage:
 
     def too_large(self, height: int, width: int) -> InputMismatchError | None:
         """What is wrong with an image of this size, if one run does not take it."""
-        for size, limits, name in zip(self.padded(height, width), self.limits(), ("height", "width"), strict=True):
-            if size > limits.max:
-                return InputMismatchError(
-                    f"'{self.generator.artifact.manifest.name}' takes a {name} of at most {limits.max} pixels, "
-                    f"and is given {size}.",
-                    hint=f"give tiles with --tile, or make it for larger images: optimize --axis {name}=...",
-                )
+        for sizes in [(height, width), (width, height)] if self.ensemble else [(height, width)]:
+            for size, limits, name in zip(self.padded(*sizes), self.limits(), ("height", "width"), strict=True):
+                if size > limits.max:
+                    return InputMismatchError(
+                        f"'{self.generator.artifact.manifest.name}' takes a {name} of at most {limits.max} pixels, "
+                        f"and is given {size}{' where the image is turned' if sizes != (height, width) else ''}.",
+                        hint=f"give tiles with --tile, or make it for larger images: optimize --axis {name}=...",
+                    )
         return None
 
     def _made(self, images: Images, batch: int) -> Enlarged:

@@ -56,7 +56,7 @@ class Course:
             self._learner.restore(beginning.checkpoint)
         else:
             self._learner.begin_again()
-        self._learner.scale_learning_rates(beginning.memory.learning_rate_scale)
+        self._learner.scale = beginning.memory.learning_rate_scale
         self._draws.attempt = beginning.memory.attempt
 
     def after(self, step: int) -> int:

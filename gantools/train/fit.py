@@ -101,6 +101,7 @@ def _loop(recipe: Recipe, step: int, learner: Learner, draws: Draws, course: Cou
     while step < recipe.train.steps and not course.stopped_at:
         # 1. Draw real samples and noise.
         due = learner.due(step)
+        learner.pace(step)
         batch = draws.batch(step, tuple(phase.name for phase in due))
         # 2. Update the discriminator on real and generated images.
         # 3. Update the generator through the discriminator. The objective's phases say what exactly, and in which

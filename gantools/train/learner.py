@@ -34,6 +34,7 @@ from gantools.train.checkpoint import (
 from gantools.train.draws import generator
 from gantools.train.ema import Average
 from gantools.train.optimizers import learning_rates, make_optimizers, optimizer_tensors, restore_optimizers
+from gantools.train.schedule import share
 from gantools.train.start import check_start, copy_nets
 
 _DROPOUT = nn.modules.dropout._DropoutNd
@@ -56,6 +57,7 @@ class Learner:
         objective: Owns the phases.
         compiled: Whether compiled networks are used; none: there are none.
         origin: Of the nets that the training began with; none: all were random.
+        scale: What going back has made of the learning rates: 1 is the recipe's.
     """
 
     def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
@@ -89,6 +91,7 @@ class Learner:
         self._bf16 = recipe.train.precision == "bf16"
         self.compiled: bool | None = None
         self.origin: Origin | None = None
+        self.scale = 1.0
         self._copied: dict[str, Tensors] = {}
         self._drops = any(isinstance(module, _DROPOUT) for net in self.model.nets.values() for module in net.modules())
         self._optimizers = make_optimizers(self.model, recipe.train)
@@ -196,8 +199,9 @@ class Learner:
             OBJECTIVE: dict(self.objective.state),
         }
 
-    def scale_learning_rates(self, scale: float) -> None:
-        """Make the learning rates ``scale`` times those of the recipe."""
+    def pace(self, step: int) -> None:
+        """Set the learning rates for the step after ``step`` finished ones."""
+        scale = self.scale * share(self._recipe.train, step)
         for name, rate in learning_rates(self.model, self._recipe.train).items():
             for group in self._optimizers[name].param_groups:
                 group["lr"] = rate * scale

@@ -41,6 +41,7 @@ from gantools.train.quality import Scorer, sample
 from gantools.train.reals import Reals, Sides
 from gantools.train.report import write_report
 from gantools.train.run import Beginning, Rollback, go_back
+from gantools.train.schedule import share
 from gantools.train.story import Story
 from gantools.train.text_quality import TextScorer
 from gantools.train.unpaired_quality import UnpairedScorer
@@ -104,7 +105,7 @@ class Recorder:
         if failure := self._failure(step, self._watch.losses(step, values)):
             return self._go_back(step, failure)
         if values:
-            rate = recipe.train.learning_rate * self._watch.memory.learning_rate_scale
+            rate = recipe.train.learning_rate * self._watch.memory.learning_rate_scale * share(recipe.train, step - 1)
             self._log.losses(step, recipe.train.batch, means(values), learning_rate=rate)
         scheduled = _due(step, recipe.evaluate.every)
         with self._log.paused():

@@ -46,6 +46,20 @@ def test_a_picture_is_what_the_network_makes_of_it(art: Path, tmp_path: Path) ->
     assert (tmp_path / "tiled.png").read_bytes() == (tmp_path / "out.png").read_bytes()
 
 
+def test_the_mean_over_eight_views_is_another_picture_and_the_same_in_tiles(art: Path, tmp_path: Path) -> None:
+    Image.fromarray(colours()).save(tmp_path / "in.png")
+    views = [made_of(art, np.rot90(colours(), turn)) for turn in range(4)]
+    mirrored = [made_of(art, np.rot90(colours(), turn)[:, ::-1])[:, ::-1] for turn in range(4)]
+    back = [np.rot90(one, -(place % 4)).astype(int) for place, one in enumerate(views + mirrored)]
+    mean = (sum(back) + 4) // 8
+    enhance(art, tmp_path / "in.png", tmp_path / "out.png", Options(self_ensemble=True))
+    with Image.open(tmp_path / "out.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), mean)
+    assert (mean != made_of(art, colours())).any()
+    enhance(art, tmp_path / "in.png", tmp_path / "tiled.png", Options(tile=24, self_ensemble=True))
+    assert (tmp_path / "tiled.png").read_bytes() == (tmp_path / "out.png").read_bytes()
+
+
 def test_transparency_grows_along(art: Path, tmp_path: Path) -> None:
     pixels = np.dstack([colours(), np.full((40, 56), 255, np.uint8)])
     pixels[10:30, 20:40, 3] = 0

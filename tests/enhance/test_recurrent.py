@@ -116,6 +116,14 @@ def test_pictures_are_first_frames(made: tuple[Model, Artifact], tmp_path: Path)
     assert first == second
 
 
+def test_it_is_not_averaged_over_turned_frames(made: tuple[Model, Artifact], clip: Path, tmp_path: Path) -> None:
+    _, artifact = made
+    with pytest.raises(RecipeError, match=r"--self-ensemble: 'turn' is recurrent") as refused:
+        enhance(artifact.path, clip, tmp_path / "out.mp4", replace(QUICK, self_ensemble=True))
+    assert refused.value.hint == "leave out --self-ensemble"
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(("options", "option"), [({"tile": 64}, "--tile 64"), ({"batch": 4}, "--batch 4")])
 def test_it_takes_whole_frames_one_by_one(
     made: tuple[Model, Artifact], clip: Path, tmp_path: Path, options: dict[str, Any], option: str

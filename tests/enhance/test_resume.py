@@ -94,6 +94,7 @@ def test_what_is_finished_is_not_thrown_away_unasked(art: Path, clip: Path, tmp_
         ({"tile": 32}, "tile"),
         ({"codec": "hevc"}, "encoding"),
         ({"dropped": ("audio",)}, "dropped streams"),
+        ({"self_ensemble": True}, "self-ensemble"),
     ],
 )
 def test_a_run_of_other_choices_does_not_go_on(

@@ -141,6 +141,8 @@ def test_a_disk_that_is_full_is_not_taken_for_a_container_that_is_wrong(art: Pat
         ({"codec": "nonsense"}, UnknownNameError, "no video encoder is called 'nonsense'"),
         ({"codec": "aac"}, UnknownNameError, "no video encoder is called 'aac'"),
         ({"codec": "ffv1", "crf": 3}, RecipeError, "has no constant quality, so --crf says nothing"),
+        ({"codec": "h264", "crf": 52}, RecipeError, "libx264 takes --crf from 0 to 51, got 52"),
+        ({"codec": "av1", "crf": 64}, RecipeError, "libsvtav1 takes --crf from 0 to 63, got 64"),
         ({"codec": "ffv1", "preset": "slow"}, RecipeError, "has no presets, got --preset slow"),
         ({"preset": "nonsense"}, BackendError, "the encoder libx264 does not open"),
         ({"codec": "ffv1", "hardware": True}, RecipeError, "--hardware goes with --codec h264, hevc, av1, vp9"),

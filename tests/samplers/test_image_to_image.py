@@ -114,6 +114,19 @@ def test_sizes_that_do_not_fit_are_padded_and_cut_again(tmp_path: Path) -> None:
         assert "takes a height of at most 64 pixels, and is given 72" in error.message
 
 
+def test_turned_images_have_to_fit_as_well(tmp_path: Path) -> None:
+    axes = {**spec_of().axes} | {"height": AxisRange(min=16, opt=32, max=32)}
+    artifact = make_image_to_image(tmp_path / "art", spec=spec_of().model_copy(update={"axes": axes}))
+    with open_artifact(artifact.path) as generator:
+        net = ImageToImage(generator)
+        assert net.too_large(32, 64) is None
+        net.average_views()
+        error = net.too_large(32, 64)
+        assert isinstance(error, InputMismatchError)
+        assert "takes a height of at most 32 pixels, and is given 64 where the image is turned" in error.message
+        assert net.run(picture(20, 30)).shape == (1, 40, 60, 3)
+
+
 def _refused(artifact: Artifact) -> ArtifactError:
     with open_artifact(artifact.path) as generator, pytest.raises(ArtifactError) as caught:
         ImageToImage(generator)

@@ -23,16 +23,17 @@ HARDWARE = {
     "av1": ("av1_nvenc", "av1_qsv", "av1_amf"),
     "vp9": ("vp9_qsv",),
 }
-# The option that means constant quality, what is good enough to hide the encoder, and what else it takes to be heard.
-_QUALITY: dict[str, tuple[str, int, dict[str, str]]] = {
-    "libx264": ("crf", 17, {}),
-    "libx265": ("crf", 18, {"x265-params": "log-level=error"}),
-    "libsvtav1": ("crf", 22, {}),
-    "libvpx-vp9": ("crf", 20, {"b": "0", "row-mt": "1"}),
-    "nvenc": ("cq", 19, {"rc": "vbr"}),
-    "qsv": ("global_quality", 19, {}),
-    "amf": ("qvbr_quality_level", 19, {"rc": "qvbr"}),
-    "videotoolbox": ("q", 65, {}),
+# The option that means constant quality, its largest value, which encoders do not all refuse to go beyond, what is good
+# enough to hide the encoder, and what else it takes to be heard.
+_QUALITY: dict[str, tuple[str, int, int, dict[str, str]]] = {
+    "libx264": ("crf", 51, 17, {}),
+    "libx265": ("crf", 51, 18, {"x265-params": "log-level=error"}),
+    "libsvtav1": ("crf", 63, 22, {}),
+    "libvpx-vp9": ("crf", 63, 20, {"b": "0", "row-mt": "1"}),
+    "nvenc": ("cq", 51, 19, {"rc": "vbr"}),
+    "qsv": ("global_quality", 51, 19, {}),
+    "amf": ("qvbr_quality_level", 51, 19, {"rc": "qvbr"}),
+    "videotoolbox": ("q", 100, 65, {}),
 }
 _WATCHED = 16  # frames after whose encoding no thread is new any more
 _PLAIN = {"yuvj420p": "yuv420p", "yuvj422p": "yuv422p", "yuvj444p": "yuv444p", "nv12": "yuv420p"}
@@ -244,13 +245,15 @@ def _no_encoder(name: str) -> UnknownNameError:
 
 def _options(name: str, encoder: Any, crf: int | None, preset: str | None) -> tuple[tuple[str, str], ...]:
     kind = next((key for key in _QUALITY if key in name), None)
-    option, usual, others = _QUALITY[kind] if kind else ("crf", 0, {})
+    option, most, usual, others = _QUALITY[kind] if kind else ("crf", 0, 0, {})
     options = dict(others)
     if crf is not None and kind is None:
         raise RecipeError(
             f"the encoder {name} has no constant quality, so --crf says nothing to it.", hint="leave it out"
         )
     if kind is not None:
+        if crf is not None and not 0 <= crf <= most:
+            raise RecipeError(f"the encoder {name} takes --crf from 0 to {most}, got {crf}.", hint=f"{usual} is usual")
         options[option] = str(usual if crf is None else crf)
     if preset is not None:
         known = {one.name for one in encoder.create("video").supported_options.private}
