@@ -33,11 +33,20 @@ from gantools.core.atomic import write_atomic
 from gantools.core.recipe import Named
 from gantools.data.degradations.shrink import larger
 from gantools.data.pairs.pairs import PairSet, open_pair_set
+from gantools.data.sources import Pixels
 from gantools.losses.perceptual import Perceptual
 from gantools.samplers import open_artifact
 from gantools.samplers.image_to_image import ImageToImage
 from gantools.timing.environment import environment
 from gantools.verify.restoration import evaluate_pairs
+
+
+class Repeated(PairSet):
+    """Pairs of frames of which one is missing, where nobody makes it: the one before is shown again."""
+
+    def shown(self, given: Pixels) -> Pixels:
+        """See ``PairSet.shown``."""
+        return given[..., : given.shape[-1] // 2]
 
 
 def main() -> None:
@@ -54,6 +63,7 @@ def main() -> None:
     parser.add_argument("--record", type=Path)
     given = parser.parse_args()
     folder = Path(os.environ["GANTOOLS_DATA"]) / "sr-test"
+    metrics = given.metrics.split(",") if given.metrics else None
     with open_artifact(given.artifact, backend=given.backend) as generator:
         manifest = generator.artifact.manifest
         net = ImageToImage(generator)
@@ -69,13 +79,18 @@ def main() -> None:
                 patch=16,
                 frames=3 if net.between else 1,
             )
-            found = evaluate_pairs(net, pairs, metrics=given.metrics.split(",") if given.metrics else None)
+            found = evaluate_pairs(net, pairs, metrics=metrics)
             for one in found:
                 ends = " to ".join(f"{end:.2f}" for end in one.made.interval)
                 print(
                     f"{name:10} {one.made.name:20} given {one.given.value:.4f}  made {one.made.value:.4f} ({ends})",
                     file=sys.stderr,
                 )
+            repeated = []
+            if net.between:
+                again = evaluate_pairs(net, Repeated(**vars(pairs)), metrics=metrics)
+                repeated = [one.given for one in again]
+                print(*(f"repeated {one.name} {one.value:.4f}" for one in repeated), file=sys.stderr)
             seen = {network: _unlike(network, net, pairs) for network in given.seen.split(",") if network}
             for network, unlike in seen.items():
                 print(f"{name:10} {network:20} given {unlike['given']:.4f}  made {unlike['made']:.4f}", file=sys.stderr)
@@ -97,6 +112,7 @@ def main() -> None:
                 "degrade": sections,
                 "made": [one.made.model_dump(mode="json") for one in found],
                 "given": [one.given.model_dump(mode="json") for one in found],
+                "repeated": [one.model_dump(mode="json") for one in repeated],
                 "seen": seen,
                 "environment": environment().model_dump(mode="json"),
             }

