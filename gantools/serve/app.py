@@ -26,6 +26,7 @@ from gantools.runtime.backends.base import Arrays
 from gantools.samplers.feedforward import check_seeds
 from gantools.serve.door import Door
 from gantools.serve.model import VERSION, Draw, Model
+from gantools.serve.openapi import PATH, document
 from gantools.serve.protocol import HEADER_LENGTH, read_request, write_response
 from gantools.serve.refused import RefusedError
 from gantools.serve.service import Service, refusal_of
@@ -48,6 +49,7 @@ class HttpApp:
         model = "/v2/models/{model}"
         routes = [
             self._route("/", self._index),
+            self._route(PATH, self._openapi),
             self._route("/metrics", self._metrics),
             self._route("/sample", self._sample),
             self._route("/enhance", self._enhance, "POST"),
@@ -86,6 +88,9 @@ class HttpApp:
 
     async def _index(self, _request: Request) -> Response:
         return HTMLResponse(self._page, headers={"Content-Security-Policy": _POLICY})
+
+    async def _openapi(self, _request: Request) -> Response:
+        return JSONResponse(document(self._service.repository, token=bool(self._options.token)))
 
     async def _metrics(self, _request: Request) -> Response:
         return PlainTextResponse(self._service.counters.text(), media_type="text/plain; version=0.0.4")
