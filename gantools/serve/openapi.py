@@ -30,7 +30,7 @@ def document(models: Iterable[Model], *, token: bool) -> Json:
 
     Args:
         models: All of them.
-        token: Whether callers need one.
+        token: Whether callers need one for certain.
     """
     every = list(models)
     drawing = [one for one in every if one.manifest.sampler.image is None]
@@ -64,16 +64,15 @@ def document(models: Iterable[Model], *, token: bool) -> Json:
             }
         }
         paths[f"{base}/infer"] = {"post": {**_infer(every), "parameters": where}}
-    found: Json = {
+    scheme = {"type": "http", "scheme": "bearer", "description": "Of servers that were started with --token."}
+    return {
         "openapi": "3.1.0",
         "info": {"title": "gantools", "version": SERVER_VERSION, "description": "Generators behind HTTP."},
         "paths": paths,
-        "components": {"schemas": _SCHEMAS},
+        # Replicas on a cluster do not know whether their door asks for one, so that it may be sent there, too.
+        "security": [{"token": []}] if token else [{}, {"token": []}],
+        "components": {"schemas": _SCHEMAS, "securitySchemes": {"token": scheme}},
     }
-    if token:
-        found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        found["security"] = [{"token": []}]
-    return found
 
 
 def _sample(every: list[Model], drawing: list[Model]) -> Json:

@@ -106,11 +106,12 @@ def test_pictures_go_in_as_it_says(client: Client, told: dict[str, Any]) -> None
     assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
 
 
-def test_one_model_need_not_be_named_and_a_token_is_told(served: dict[str, Path]) -> None:
+def test_one_model_need_not_be_named_and_a_token_is_told(served: dict[str, Path], told: dict[str, Any]) -> None:
     with hosted({"images": served["images"]}, Options(port=0, token="open sesame"), threads=1) as server:
         assert Client(server.url).ask(PATH).status == 401
         document = Client(server.url, {"Authorization": "Bearer open sesame"}).ask(PATH).json()
     assert document["security"] == [{"token": []}]
+    assert told["security"] == [{}, {"token": []}]
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     free = [path for (path, _), one in operations(document).items() if one.get("security") == []]
     assert free == ["/", "/v2/health/live", "/v2/health/ready"]
