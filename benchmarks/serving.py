@@ -40,6 +40,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import psutil
 
 from gantools.core.artifact import load_artifact
 from gantools.core.atomic import write_atomic
@@ -49,7 +50,7 @@ from gantools.timing.stats import percentile
 from gantools.timing.throughput import runs_per_second
 
 CALLERS = 64
-SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.5)
+SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.5, 3.0)
 NAME = "model"
 
 
@@ -198,7 +199,8 @@ def served(art: Path, threads: int | None, seconds: float, delay_ms: float) -> l
         try:
             assert server.stdout is not None
             address = urlsplit(json.loads("".join(iter(server.stdout.readline, "}\n")) + "}")["url"]).netloc
-            rows = all_loads(address, seconds, {"server": "gantools serve", "max_delay_ms": delay_ms})
+            about = {"server": "gantools serve", "max_delay_ms": delay_ms}
+            rows = all_loads(address, server.pid, seconds, about)
         finally:
             server.send_signal(signal.SIGTERM)
     assert server.returncode == 0
@@ -218,9 +220,17 @@ def served_by_peer(
     with subprocess.Popen(command, stdout=sys.stderr, start_new_session=True) as server:
         try:
             wait_for(port)
-            return all_loads(f"127.0.0.1:{port}/predict", seconds, {"server": "LitServe", "max_delay_ms": delay_ms})
+            about = {"server": "LitServe", "max_delay_ms": delay_ms}
+            return all_loads(f"127.0.0.1:{port}/predict", server.pid, seconds, about)
         finally:
             os.killpg(server.pid, signal.SIGKILL)
+
+
+def memory_mib(pid: int) -> float:
+    """Of a process and those below it: what would be free if they ended."""
+    first = psutil.Process(pid)
+    held: int = sum(one.memory_full_info().uss for one in [first, *first.children(recursive=True)])
+    return round(held / 2**20, 1)
 
 
 def wait_for(port: int, path: str = "/health") -> None:
@@ -234,16 +244,15 @@ def wait_for(port: int, path: str = "/health") -> None:
     raise SystemExit("the peer does not answer")
 
 
-def all_loads(address: str, seconds: float, about: dict[str, Any]) -> list[dict[str, Any]]:
-    """Saturation, and loads at shares of it."""
+def all_loads(address: str, pid: int, seconds: float, about: dict[str, Any]) -> list[dict[str, Any]]:
+    """Saturation, and loads at shares of it; after each, what the server's processes hold."""
     loaded(address, 1.0, None)  # the first runs allocate
     closed = loaded(address, seconds, None)
-    rows = [about | {"load": "closed", "callers": CALLERS, **closed}]
+    rows = [about | {"load": "closed", "callers": CALLERS, **closed, "memory_mib": memory_mib(pid)}]
     print(json.dumps(rows[-1]), flush=True)
     for share in SHARES:
-        rows.append(
-            about | {"load": "open", "share": share, **loaded(address, seconds, share * closed["answers_per_s"])}
-        )
+        row = loaded(address, seconds, share * closed["answers_per_s"])
+        rows.append(about | {"load": "open", "share": share, **row, "memory_mib": memory_mib(pid)})
         print(json.dumps(rows[-1]), flush=True)
     return rows
 

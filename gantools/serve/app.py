@@ -46,24 +46,24 @@ class HttpApp:
 
     def app(self) -> Starlette:
         """All of it as an ASGI application."""
-        model = "/v2/models/{model}"
-        routes = [
+        routes = []
+        for prefix in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+            routes += [  # looked through in order, so what is asked most is first
+                self._route(f"{prefix}/infer", self._infer, "POST"),
+                self._route(f"{prefix}/ready", self._model_ready),
+                self._route(prefix, self._metadata),
+            ]
+        routes += [
+            self._route("/sample", self._sample),
+            self._route("/enhance", self._enhance, "POST"),
             self._route("/", self._index),
             self._route(PATH, self._openapi),
             self._route("/metrics", self._metrics),
-            self._route("/sample", self._sample),
-            self._route("/enhance", self._enhance, "POST"),
             self._route("/v2", self._server),
             self._route("/v2/health/live", self._live),
             self._route("/v2/health/ready", self._ready),
             self._route("/v2/repository/index", self._listed, "POST"),
         ]
-        for prefix in (model, f"{model}/versions/{{version}}"):
-            routes += [
-                self._route(prefix, self._metadata),
-                self._route(f"{prefix}/ready", self._model_ready),
-                self._route(f"{prefix}/infer", self._infer, "POST"),
-            ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_page})
 
     def _route(self, path: str, handler: Handler, method: str = "GET") -> Route:
@@ -117,7 +117,7 @@ class HttpApp:
         return Response(status_code=503 if self._service.draining else 200)
 
     async def _infer(self, request: Request) -> Response:
-        self._named(request)  # before its body is read
+        self._service.check_room(self._named(request))
         body, length = await self._door.body(request), request.headers.get(HEADER_LENGTH)
         asked = await _aside(len(body), lambda: read_request(body, length))
         if asked.timeout_s is not None:
@@ -156,7 +156,9 @@ class HttpApp:
         query = self._queried(request)
         if query:
             raise unknown_name("parameter", next(iter(query)), ["model"])
-        channels = self._named(request).channels_of_pictures
+        asked = self._named(request)
+        channels = asked.channels_of_pictures
+        self._service.check_room(asked)
         body, most = await self._door.body(request), self._options.max_pixels
         try:
             picture = await asyncio.to_thread(decode_picture, body, channels, kinds=_PICTURES, max_pixels=most)

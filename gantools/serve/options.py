@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from gantools.core.errors import RecipeError
@@ -53,6 +54,7 @@ class Options:
             )
 
 
+@lru_cache(256)
 def is_loopback(host: str) -> bool:
     """Whether an address is reached from this machine alone."""
     try:

@@ -59,6 +59,15 @@ class Service:
             raise RefusedError(404, f"'{found.name}' has the version {VERSION} alone.")
         return found
 
+    def check_room(self, model: Model) -> None:
+        """Refuse before anything of a request is read, where its model has no room: what is refused costs little.
+
+        Raises:
+            RefusedError: 429.
+        """
+        if model.waiting >= self.options.queue:
+            raise self._full(model.name)
+
     async def made(self, name: str, deadline: float, draw: Callable[[Model], Draw]) -> tuple[Model, Arrays]:
         """What a model makes of a request, in turn and in time.
 
@@ -82,13 +91,15 @@ class Service:
             except RetiredError:  # exchanged in this very moment; the next look finds the new one
                 await asyncio.sleep(0)
             except FullError:
-                wait = str(max(1, ceil(self.options.max_delay_ms / 1e3)))
-                message = f"{self.options.queue} requests wait for '{name}' already."
-                raise RefusedError(429, message, {"Retry-After": wait}) from None
+                raise self._full(name) from None
         try:
             return model, await asyncio.wait_for(asyncio.wrap_future(future), deadline - monotonic())
         except (TimeoutError, LateError):
             raise RefusedError(504, f"'{name}' did not come to it in time.") from None
+
+    def _full(self, name: str) -> RefusedError:
+        wait = str(max(1, ceil(self.options.max_delay_ms / 1e3)))
+        return RefusedError(429, f"{self.options.queue} requests wait for '{name}' already.", {"Retry-After": wait})
 
     def _waiting(self, name: str) -> int:
         return self.repository.get(name).waiting

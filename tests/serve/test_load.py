@@ -122,6 +122,8 @@ def test_a_full_queue_is_429_and_the_time_that_is_over_504(
         assert (late.status, late.json()) == (504, {"error": "'images' did not come to it in time."})
         full = drawn(client, 2)
         assert (full.status, full.headers["retry-after"]) == (429, "1")
+        nonsense = client.ask("/v2/models/images/infer", b"not even JSON")
+        assert nonsense.status == 429, "nothing of it was read"
         assert "1 requests wait" in full.json()["error"]
         gate.open.set()
         assert first.result(20).status == 200
