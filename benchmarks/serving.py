@@ -50,7 +50,7 @@ from gantools.timing.stats import percentile
 from gantools.timing.throughput import runs_per_second
 
 CALLERS = 64
-SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.5, 3.0)
+SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.5)
 NAME = "model"
 
 
