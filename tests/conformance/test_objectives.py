@@ -8,6 +8,7 @@ import torch
 from gantools.core.tokens import END
 from gantools.losses import OBJECTIVES
 from gantools.losses.objectives.objective import Batch, Loss
+from gantools.losses.objectives.restoration import singly
 from gantools.losses.objectives.translation import is_conditional
 from gantools.models import DISCRIMINATORS
 from gantools.models.build import shape_of
@@ -60,14 +61,15 @@ def text_batch(model: Model, due: tuple[str, ...]) -> Batch:
 
 
 def game(name: str, options: Options) -> tuple[Any, Model, Batch]:
-    """The objective, and the first model that is trained with it."""
+    """The objective, and the first model that is trained with it; one of films where its options are of films."""
     row = OBJECTIVES.load(name)
     if name in OF_TEXTS:
         judge = "text_gru" if name == "scratchgan" else "text_cnn"
         model = text_model(OF_TEXTS[name], judge if "D" in row.nets else None)
         objective = row.build(row.Config(**options))
         return objective, model, text_batch(model, tuple(phase.name for phase in objective.phases))
-    model_name, model_options = next((case for case in MODEL_CASES if case[1]["objective"] == name), MODEL_CASES[0])
+    of_it = [case for case in MODEL_CASES if case[1]["objective"] == name] or MODEL_CASES
+    model_name, model_options = next(case for case in of_it if case[0] == "recurrent" or "temporal" not in options)
     model, _ = small_model(model_name, model_options)
     for net in model.nets.values():  # the usual beginning is so small that penalties have a kink there
         for weight in net.parameters():
@@ -76,8 +78,10 @@ def game(name: str, options: Options) -> tuple[Any, Model, Batch]:
     for _ in range(10 if "D" in model.nets else 0):  # the power iterations of spectral norm settle on the new weights
         with torch.no_grad():
             batch = small_batch(model)
-            beside = {"given": batch.given} if is_conditional(model.nets["D"]) else {}
-            model.nets["D"](*([batch.real] if batch.labels is None else [batch.real, batch.labels]), **beside)
+            shown = batch.given if is_conditional(model.nets["D"]) else None
+            beside = {} if shown is None else {"given": singly(shown)}
+            real = singly(batch.real)
+            model.nets["D"](*([real] if batch.labels is None else [real, batch.labels]), **beside)
     for module in model.nets["D"].modules() if "D" in model.nets else ():
         if isinstance(module, torch.nn.BatchNorm2d):  # penalties are made for discriminators without
             module.eval()

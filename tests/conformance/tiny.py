@@ -79,7 +79,10 @@ MODELS_SMALL: dict[str, list[Options]] = {
     "between": [{"width": 8, "depth": 1, "objective": "pixels"}],
     "recurrent": [
         {"scale": 2, "channels": 3, "width": 8, "depth": 1, "objective": "pixels"},
-        {"scale": 1, "channels": 1, "width": 8, "depth": 1, "objective": "pixels"},
+        {
+            **{"scale": 1, "channels": 1, "width": 8, "depth": 1, "objective": "pix2pix"},
+            "discriminator": {**_PATCHES, "norm": "spectral", "conditional": True},
+        },
     ],
     "light": [{"resolution": 64, "channels": 3, "latent": 8, "width": 4, "objective": "nonsaturating"}],
 }
@@ -105,7 +108,10 @@ OBJECTIVES_WHOLE: dict[str, Options] = {
     "gaussian": {"fit_every": 1},
     "gaussian_judged": {"game": "hinge"},
     "pixels": {"distance": "mse", "temporal": 0.5, "perceptual": 0.5, "perceptual_network": "digits-cnn"},
-    "pix2pix": {"game": "hinge", "l1_weight": 10.0, "perceptual": 1.0, "perceptual_network": "digits-cnn"},
+    "pix2pix": {
+        **{"game": "hinge", "l1_weight": 10.0, "temporal": 5.0},
+        **{"perceptual": 1.0, "perceptual_network": "digits-cnn"},
+    },
     "cut": {"game": "cross_entropy", "places": 16, "temperature": 0.2},
     "cyclegan": {"game": "hinge", "identity_weight": 0.0, "pool": 0},
     "likelihood": {},

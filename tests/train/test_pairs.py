@@ -15,6 +15,9 @@ from gantools.enhance.files import enhance
 from gantools.export.onnx import export
 from gantools.train import PARTS, train
 from gantools.train.checkpoint import EXAMPLES, load_checkpoint
+from tests.enhance.clips import Clip, write
+
+SHRINK = {"name": "shrink", "scale": 2}
 
 
 def recipe(source: str, cache: str, steps: int = 160, **others: Any) -> Recipe:
@@ -27,7 +30,7 @@ def recipe(source: str, cache: str, steps: int = 160, **others: Any) -> Recipe:
             "patch": 24,
             "mirror": True,
             "turn": True,
-            "degrade": [{"name": "shrink", "scale": 2}],
+            "degrade": [SHRINK],
         },
         "train": {
             "steps": steps,
@@ -145,3 +148,20 @@ def test_what_looks_real_is_learned_with_a_judge_and_a_network_that_sees(run: tu
     assert {"G.l1", "G.fake", "G.perceptual", "D.real", "D.fake"} <= lines[-1].keys()
     checkpoint = load_checkpoint(tmp_path / "run", "last")
     assert sorted(checkpoint.build_model().nets) == ["D", "G"], "what sees is no part of it"
+
+
+def test_films_are_learned_with_a_judge_frame_after_frame(run: tuple[Path, str], tmp_path: Path) -> None:
+    write(tmp_path / "film.mp4", Clip(times=tuple(512 * n for n in range(8))))
+    asked = {
+        "model": {"name": "recurrent", "scale": 2, "width": 8, "depth": 1},
+        "discriminator": {"name": "patch", "width": 4, "layers": 1, "norm": "spectral"},
+        "objective": {"name": "pix2pix", "game": "hinge", "temporal": 1.0},
+        "data": {"source": str(tmp_path / "film.mp4"), "cache": run[1], "patch": 16, "frames": 3, "degrade": [SHRINK]},
+        "train": {"steps": 2, "batch": 2, "precision": "fp32", "sample_every": 1, "checkpoint_every": 2},
+        "evaluate": {"every": 0},
+    }
+    train(resolve_recipe(asked, "film", PARTS), tmp_path / "run", accelerator="cpu")
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert {"G.l1", "G.fake", "G.temporal", "D.real", "D.fake"} <= lines[-1].keys()
+    exported = export(load_checkpoint(tmp_path / "run", "last"), tmp_path / "art")
+    assert [one.state_of for one in exported.manifest.graphs["generator"].spec.inputs].count(None) == 1

@@ -9,16 +9,18 @@ from pydantic import Field
 from torch import Tensor
 
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
+from gantools.losses.objectives.restoration import RestorationConfig, flicker_of, restored, singly
 from gantools.losses.objectives.translation import GameName, game_of, given_of, judged_apart, verdict
-from gantools.losses.perceptual import PerceptualConfig, perceptual_of
+from gantools.losses.perceptual import perceptual_of
+from gantools.losses.reconstruction import pixel_distance
 
 
-class Pix2PixConfig(PerceptualConfig):
-    """Options of ``pix2pix``, beside those of the perceptual loss.
+class Pix2PixConfig(RestorationConfig):
+    """Options of ``pix2pix``, beside those of all restorers.
 
     With that and the adversarial one, a network that enlarges learns to make what looks real instead of the mean of all
     that could be (Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network",
-    CVPR 2017).
+    CVPR 2017). Of clips the discriminator judges each frame.
 
     Attributes:
         game: See ``gantools.losses.objectives.translation.game_of``.
@@ -54,25 +56,28 @@ class Pix2Pix(Objective):
     ) -> Iterator[Loss]:
         """The loss of a phase, in parts; see ``Objective``."""
         given = given_of(batch, "pix2pix")
-        fake = batch.once("fake", lambda: _made(nets, given, batch))
+        fake = batch.once("fake", lambda: _made(nets, batch))
         if phase.name == "D":
-            yield from judged_apart(self.game, nets["D"], "D", real=batch.real, fake=fake, given=given)
+            real, made, shown = (singly(images) for images in (batch.real, fake, given))
+            yield from judged_apart(self.game, nets["D"], "D", real=real, fake=made, given=shown)
             return
-        distance = (fake.float() - batch.real).abs().mean()
+        distance = pixel_distance(fake, batch.real, "l1")
         value, terms = self.config.l1_weight * distance, {"G.l1": distance.detach()}
         if self.config.adversarial:
-            fooling = self.game.generator(verdict(nets["D"], fake, given))
+            fooling = self.game.generator(verdict(nets["D"], singly(fake), singly(given)))
             value, terms = value + fooling, {**terms, "G.fake": fooling.detach()}
+        if self.config.temporal:
+            apart = pixel_distance(*flicker_of(fake, batch.real), "l1")
+            value, terms = value + self.config.temporal * apart, {**terms, "G.temporal": apart.detach()}
         if self.seen:
             unlike = self.seen.distance(fake, batch.real, rng)
             value, terms = value + self.config.perceptual * unlike, {**terms, "G.perceptual": unlike.detach()}
         yield Loss(value, terms)
 
 
-def _made(nets: Nets, given: Tensor, batch: Batch) -> Tensor:
+def _made(nets: Nets, batch: Batch) -> Tensor:
     with torch.set_grad_enabled(not batch.due or "G" in batch.due):
-        images: Tensor = nets["G"](given)
-    return images
+        return restored(nets, batch)
 
 
 pix2pix = ObjectiveRow(Pix2PixConfig, Pix2Pix, nets=("G", "D"))
