@@ -46,6 +46,7 @@ def fit(
             learner.start_from()
         reals = open_reals(recipe, learner.model, on_event)
         _check_reals(beginning, reals.learned, recipe)
+        learner.objective.check_frames(reals.learned.wanted if isinstance(reals.learned, PairSet) else 1)
         return beginning, reals
 
     beginning, reals = agreed(fabric, look, in_turn=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gantools.core.errors import RecipeError
 from gantools.core.recipe import Recipe
 from gantools.losses import OBJECTIVES
-from gantools.losses.objectives.objective import Batch, Loss, Objective, ObjectiveRow, Phase
+from gantools.losses.objectives.objective import Batch, Loss, Makes, Objective, ObjectiveRow, Phase
 from gantools.models import MODELS
 from gantools.models.build import build_model
 from gantools.models.model import Model
@@ -37,6 +37,7 @@ from gantools.train.optimizers import learning_rates, make_optimizers, optimizer
 from gantools.train.schedule import share
 from gantools.train.start import check_start, copy_nets
 
+_FITS = "choose an objective that fits the model"
 _DROPOUT = nn.modules.dropout._DropoutNd
 
 
@@ -64,18 +65,23 @@ class Learner:
         row: ObjectiveRow[Any] = OBJECTIVES.load(recipe.objective.name)
         self.objective: Objective = row.build(row.Config(**recipe.objective.options))
         self.model, self.averaged = (_build(recipe, fabric.device) for _ in range(2))
+        if (makes := _makes(self.model)) != row.makes:
+            raise RecipeError(
+                f"the objective '{recipe.objective.name}' is for models that make {row.makes}, and the model "
+                f"'{recipe.model.name}' makes {makes}.",
+                hint=_FITS + _usual(recipe),
+            )
         if missing := sorted(set(row.nets) - set(self.model.nets)):
             raise RecipeError(
                 f"the objective '{recipe.objective.name}' trains {', '.join(row.nets)}, and the model "
                 f"'{recipe.model.name}' has no {', '.join(missing)}.",
-                hint=f"set {row.needs}" if row.needs else "choose an objective that fits the model",
+                hint=f"set {row.needs}" if row.needs else _judge(makes) if missing == ["D"] else _FITS + _usual(recipe),
             )
         if idle := sorted(set(self.model.averaged) - set(row.nets) - set(self.model.frozen)):
-            usual = MODELS.load(recipe.model.name).defaults.get("objective", {}).get("name")
             raise RecipeError(
                 f"the objective '{recipe.objective.name}' does not train {', '.join(idle)}, which the model "
                 f"'{recipe.model.name}' ships.",
-                hint="choose an objective that fits the model" + (f", such as objective.name={usual}" if usual else ""),
+                hint=_FITS + _usual(recipe),
             )
         check_start(self.model, recipe)
         self.objective.check(self.model.nets)
@@ -254,6 +260,23 @@ class Learner:
         flat: Any = self._fabric.all_reduce(joined, reduce_op="mean")
         for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(part.view_as(tensor))
+
+
+def _makes(model: Model) -> Makes:
+    if model.modality == "text":
+        return "texts"
+    return "images of seeds" if model.sampler.image is None else "images of images"
+
+
+def _judge(makes: Makes) -> str:
+    name = {"images of seeds": "dcgan", "images of images": "patch", "texts": "text_cnn"}[makes]
+    return f"set discriminator.name, such as discriminator.name={name}"
+
+
+def _usual(recipe: Recipe) -> str:
+    """An objective for the model, as the end of a hint."""
+    usual = MODELS.load(recipe.model.name).defaults.get("objective", {}).get("name")
+    return f", such as objective.name={usual}" if usual else ""
 
 
 def _build(recipe: Recipe, device: torch.device) -> Model:

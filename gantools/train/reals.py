@@ -72,7 +72,18 @@ def _pairs(recipe: Recipe, model: Model, on_event: OnEvent) -> Pairs:
         "on_event": on_event,
     }
     if not data.unpaired:
-        return open_pair_set(data.source, degrade=data.degrade, scale=output.scale or 1, frames=data.frames, **known)
+        pairs = open_pair_set(data.source, degrade=data.degrade, scale=output.scale or 1, frames=data.frames, **known)
+        if pairs.between and not output.between:
+            raise RecipeError(
+                f"data.degrade takes frames away with 'middle', and the model '{recipe.model.name}' makes none.",
+                hint="set model.name=between, or leave 'middle' out",
+            )
+        if output.between and not pairs.between:
+            raise RecipeError(
+                f"the model '{recipe.model.name}' makes frames between others, and data.degrade takes none away.",
+                hint="set data.degrade=[{name = 'middle'}]",
+            )
+        return pairs
     if data.degrade or output.scale != 1 or data.frames > 1:
         raise RecipeError(
             "data.unpaired is for models that keep the size, without data.degrade and data.frames.",

@@ -156,5 +156,5 @@ def test_noise_and_labels_reach_the_generator_cut_to_the_images_that_are_penaliz
 
 def test_a_generator_without_styles_is_refused_in_one_sentence() -> None:
     objective, parts = StyleGAN2(StyleGAN2Config()), nets() | {"G": nn.Linear(2, 2)}
-    with pytest.raises(RecipeError, match="gives each layer a style, and the generator Linear of the model has none"):
+    with pytest.raises(RecipeError, match="gives each layer a style, and the model's generator has none"):
         objective.loss(objective.phases[0], parts, batch(), rng())

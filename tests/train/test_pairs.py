@@ -165,3 +165,38 @@ def test_films_are_learned_with_a_judge_frame_after_frame(run: tuple[Path, str],
     assert {"G.l1", "G.fake", "G.temporal", "D.real", "D.fake"} <= lines[-1].keys()
     exported = export(load_checkpoint(tmp_path / "run", "last"), tmp_path / "art")
     assert [one.state_of for one in exported.manifest.graphs["generator"].spec.inputs].count(None) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "objective", "sentence"),
+    [
+        (
+            {"name": "compact", "scale": 1},
+            {"degrade": [{"name": "middle"}]},
+            "pixels",
+            "takes frames away with 'middle'",
+        ),
+        ({"name": "between"}, {"degrade": [{"name": "noise"}]}, "pixels", "'between' makes frames between others"),
+        (
+            {"name": "resnet", "width": 4, "blocks": 1, "beside": "projection"},
+            {"degrade": [{"name": "noise"}]},
+            "cut",
+            "the objective 'cut' learns from single images, and data.frames is 3",
+        ),
+    ],
+)
+def test_films_that_do_not_fit_are_refused(
+    run: tuple[Path, str], tmp_path: Path, model: dict[str, Any], data: dict[str, Any], objective: str, sentence: str
+) -> None:
+    write(tmp_path / "film.mp4", Clip(times=tuple(512 * n for n in range(8))))
+    asked = {
+        "model": model,
+        "data": {"source": str(tmp_path / "film.mp4"), "cache": run[1], "patch": 16, "frames": 3, **data},
+        "objective": {"name": objective},
+        "train": {"steps": 1, "batch": 2, "precision": "fp32", "compile": "off"},
+        "evaluate": {"every": 0},
+    }
+    with pytest.raises(RecipeError, match=sentence) as caught:
+        train(resolve_recipe(asked, "film", PARTS), tmp_path / "run", accelerator="cpu")
+    assert caught.value.hint
+    assert not (tmp_path / "run").exists(), "the same --out can be given again"

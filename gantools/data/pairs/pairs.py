@@ -155,6 +155,11 @@ class PairSet:
         """Whether frames between those that are given should be made."""
         return any(one.between for one in self.degradations)
 
+    @property
+    def wanted(self) -> int:
+        """How many frames of a patch should be made."""
+        return self.frames // 2 if self.between else self.frames
+
     def shown(self, given: Pixels) -> Pixels:
         """What a picture that is given shows without a network: enlarged; of two frames, their mean.
 

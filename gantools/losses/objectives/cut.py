@@ -23,6 +23,7 @@ from gantools.losses.objectives.translation import (
     given_of,
     judged_apart,
     refuse_conditional,
+    refuse_films,
     verdict,
 )
 
@@ -82,6 +83,10 @@ class CUT(Objective):
         if self.config.identity_weight:
             contrast = self._contrast(nets, nets["G"](batch.real), batch.real, rng)
             yield Loss(self.config.identity_weight * contrast, {"G.identity": contrast.detach()})
+
+    def check_frames(self, frames: int) -> None:
+        """Refuse films."""
+        refuse_films(frames, "cut")
 
     def check(self, nets: Nets) -> None:
         """Refuse a translator that does not show its maps, and a discriminator that wants to see where images are from.
@@ -146,4 +151,4 @@ def _at(features: Tensor, places: Tensor) -> Tensor:
     return values
 
 
-cut = ObjectiveRow(CUTConfig, CUT, nets=("G", "D", "H"), needs="model.beside=projection")
+cut = ObjectiveRow(CUTConfig, CUT, nets=("G", "D", "H"), makes="images of images", needs="model.beside=projection")

@@ -19,6 +19,7 @@ from gantools.losses.objectives.translation import (
     given_of,
     judged_apart,
     refuse_conditional,
+    refuse_films,
     verdict,
 )
 from gantools.losses.pool import ImagePool
@@ -90,6 +91,10 @@ class CycleGAN(Objective):
         """Refuse discriminators that want to see what an image was made of."""
         refuse_conditional(nets["D"], "cyclegan")
 
+    def check_frames(self, frames: int) -> None:
+        """Refuse films."""
+        refuse_films(frames, "cyclegan")
+
     def _shown(self, judge: str, made: Tensor, rng: torch.Generator) -> Tensor:
         pool = self._pools.get(judge)
         return pool.shown(made, rng) if pool else made
@@ -119,4 +124,6 @@ def _made(nets: Nets, translator: str, images: Tensor, batch: Batch) -> Tensor:
     return batch.once(translator, make)
 
 
-cyclegan = ObjectiveRow(CycleGANConfig, CycleGAN, nets=("G", "F", "D", "D_A"), needs="model.beside=inverse")
+cyclegan = ObjectiveRow(
+    CycleGANConfig, CycleGAN, nets=("G", "F", "D", "D_A"), makes="images of images", needs="model.beside=inverse"
+)

@@ -44,4 +44,4 @@ def likelihood_loss(nets: Nets, batch: Batch) -> Loss:
     return Loss(value, {"G.nats": value.detach()})
 
 
-likelihood = ObjectiveRow(LikelihoodConfig, Likelihood, nets=("G",))
+likelihood = ObjectiveRow(LikelihoodConfig, Likelihood, nets=("G",), makes="texts")

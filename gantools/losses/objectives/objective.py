@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gantools.core.spec import Frozen
 
 Nets = Mapping[str, nn.Module]
+Makes = Literal["images of seeds", "images of images", "texts"]
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,16 @@ class Objective:
             RecipeError: Which, and what to choose instead.
         """
 
+    def check_frames(self, frames: int) -> None:
+        """Refuse data that the losses are not made for. To be called before the first step.
+
+        Args:
+            frames: Of what a batch holds: 1 for single images, more for clips.
+
+        Raises:
+            RecipeError: What they would have to be.
+        """
+
     def after(self, phase: Phase, nets: Nets) -> None:
         """What follows the optimizer's step of a phase, such as clipping weights. Without gradients."""
 
@@ -148,10 +159,12 @@ class ObjectiveRow(Generic[C]):
         Config: Its options, with every check.
         build: Config -> objective.
         nets: The names of the networks it trains.
+        makes: What models make that are trained with it.
         needs: What a recipe must set for a model to have them, where it has not always; for people.
     """
 
     Config: type[C]
     build: Callable[[C], Objective]
     nets: tuple[str, ...]
+    makes: Makes = "images of seeds"
     needs: str = ""

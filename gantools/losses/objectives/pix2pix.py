@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
-from gantools.losses.objectives.restoration import RestorationConfig, flicker_of, restored, singly
+from gantools.losses.objectives.restoration import RestorationConfig, check_temporal, flicker_of, restored, singly
 from gantools.losses.objectives.translation import GameName, game_of, given_of, judged_apart, verdict
 from gantools.losses.perceptual import perceptual_of
 from gantools.losses.reconstruction import pixel_distance
@@ -47,6 +47,10 @@ class Pix2Pix(Objective):
         self.state = {}
         self.phases = (*([Phase("D", updates=("D",))] if config.adversarial else []), Phase("G", updates=("G",)))
 
+    def check_frames(self, frames: int) -> None:
+        """Refuse ``temporal`` of single images."""
+        check_temporal(self.config, frames)
+
     def parts(
         self,
         phase: Phase,
@@ -80,4 +84,4 @@ def _made(nets: Nets, batch: Batch) -> Tensor:
         return restored(nets, batch)
 
 
-pix2pix = ObjectiveRow(Pix2PixConfig, Pix2Pix, nets=("G", "D"))
+pix2pix = ObjectiveRow(Pix2PixConfig, Pix2Pix, nets=("G", "D"), makes="images of images")

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 
 from gantools.losses.objectives.objective import Batch, Loss, Nets, Objective, ObjectiveRow, Phase
-from gantools.losses.objectives.restoration import RestorationConfig, flicker_of, restored
+from gantools.losses.objectives.restoration import RestorationConfig, check_temporal, flicker_of, restored
 from gantools.losses.perceptual import perceptual_of
 from gantools.losses.reconstruction import pixel_distance
 
@@ -44,6 +44,10 @@ class PixelsObjective(Objective):
         self.phases = (Phase("G", updates=("G",)),)
         self.state = {}
 
+    def check_frames(self, frames: int) -> None:
+        """Refuse ``temporal`` of single images."""
+        check_temporal(self.config, frames)
+
     def parts(
         self,
         phase: Phase,  # noqa: ARG002 - there is one
@@ -67,4 +71,4 @@ class PixelsObjective(Objective):
         yield Loss(value, terms)
 
 
-pixels = ObjectiveRow(PixelsConfig, PixelsObjective, nets=("G",))
+pixels = ObjectiveRow(PixelsConfig, PixelsObjective, nets=("G",), makes="images of images")

@@ -121,4 +121,4 @@ def draw_soft(net: nn.Module, batch: Batch, sharpness: float, rng: torch.Generat
     return torch.stack(places, 1)
 
 
-relgan = ObjectiveRow(RelGANConfig, RelGAN, nets=("G", "D"))
+relgan = ObjectiveRow(RelGANConfig, RelGAN, nets=("G", "D"), makes="texts")

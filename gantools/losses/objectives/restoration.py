@@ -58,14 +58,19 @@ def flicker_of(made: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         Two tensors with one frame fewer.
+    """
+    made = made.float()
+    return made[:, 1:] - made[:, :-1], wanted[:, 1:] - wanted[:, :-1]
+
+
+def check_temporal(config: RestorationConfig, frames: int) -> None:
+    """Refuse ``temporal`` where there are single images, which do not flicker.
 
     Raises:
-        RecipeError: They are single images, which do not flicker.
+        RecipeError: It is so.
     """
-    if made.dim() != 5:
+    if config.temporal and frames == 1:
         raise RecipeError(
             "objective.temporal: the training sees single images, which have no frame before them.",
             hint="set data.frames to 2 or more and give films, or leave objective.temporal out",
         )
-    made = made.float()
-    return made[:, 1:] - made[:, :-1], wanted[:, 1:] - wanted[:, :-1]

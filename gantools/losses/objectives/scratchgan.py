@@ -51,4 +51,4 @@ class ScratchGAN(PolicyGradient):
         return torch.stack(columns[::-1], 1)
 
 
-scratchgan = ObjectiveRow(ScratchGANConfig, ScratchGAN, nets=("G", "D"))
+scratchgan = ObjectiveRow(ScratchGANConfig, ScratchGAN, nets=("G", "D"), makes="texts")

@@ -52,4 +52,4 @@ class SeqGAN(PolicyGradient):
         return torch.stack([*columns, whole], 1)
 
 
-seqgan = ObjectiveRow(SeqGANConfig, SeqGAN, nets=("G", "D"))
+seqgan = ObjectiveRow(SeqGANConfig, SeqGAN, nets=("G", "D"), makes="texts")

@@ -128,8 +128,7 @@ class StyleGAN2(Adversarial):
 def _styled(generator: nn.Module) -> Styled:
     if not isinstance(generator, Styled):
         raise RecipeError(
-            f"the objective 'stylegan2' gives each layer a style, and the generator {type(generator).__name__} of the "
-            "model has none.",
+            "the objective 'stylegan2' gives each layer a style, and the model's generator has none.",
             hint="set model.name=stylegan2, or objective.name=nonsaturating",
         )
     return generator

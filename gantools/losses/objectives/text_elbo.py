@@ -36,4 +36,4 @@ class TextELBO(Bound):
         return nats.sum(1).mean(), {"VAE.nats": (nats.sum() / inside(batch.real).sum()).detach()}
 
 
-text_elbo = ObjectiveRow(TextELBOConfig, TextELBO, nets=("E", "G"))
+text_elbo = ObjectiveRow(TextELBOConfig, TextELBO, nets=("E", "G"), makes="texts")

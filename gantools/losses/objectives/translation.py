@@ -45,6 +45,19 @@ def given_of(batch: Batch, objective: str) -> Tensor:
     return batch.given
 
 
+def refuse_films(frames: int, objective: str) -> None:
+    """Refuse clips of several frames, for objectives that see single images.
+
+    Raises:
+        RecipeError: They are such.
+    """
+    if frames > 1:
+        raise RecipeError(
+            f"the objective '{objective}' learns from single images, and data.frames is {frames}.",
+            hint="set data.frames=1",
+        )
+
+
 def is_conditional(discriminator: nn.Module) -> bool:
     """Whether it judges images beside what they were made of."""
     return bool(getattr(discriminator, "conditional", False))
