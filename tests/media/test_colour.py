@@ -13,6 +13,7 @@ from gantools.media.video.source import Colours, TimedFrame, Video
 
 Av: Any = av
 RED = np.full((16, 16, 3), (255, 0, 0), np.uint8)
+GREY = Av.VideoFrame.from_ndarray(np.full((16, 16, 3), 128, np.uint8), "rgb24").reformat(format="yuv444p")
 # BT.601 and BT.709, limited and full range: Y, Cb, Cr of pure red, by their equations.
 EXPECTED = {
     (6, 1): (81, 90, 240),
@@ -51,7 +52,7 @@ def test_red_is_written_and_read_by_the_matrix_of_its_video(
 ) -> None:
     colours = Colours(matrix=tags[0], range=tags[1])
     converter = Converter(video(colours), colours, "yuv444p", 3, 1)
-    frame = converter.frame(RED, TimedFrame(None, 7, 1))
+    frame = converter.frame(RED, TimedFrame(GREY, 7, 1))
     found = [int(np.frombuffer(plane, np.uint8)[0]) for plane in frame.planes]
     assert np.abs(np.array(found) - expected).max() <= 1
     assert (frame.pts, frame.colorspace, frame.color_range) == (7, *tags)
@@ -62,7 +63,7 @@ def test_an_untagged_frame_is_of_the_matrix_that_players_guess() -> None:
     for size, matrix in (((720, 576), 6), ((1280, 720), 1)):
         converter = Converter(video(Colours(), size=size), Colours(), "yuv444p", 3, 1)
         found = [
-            int(np.frombuffer(plane, np.uint8)[0]) for plane in converter.frame(RED, TimedFrame(None, 0, 1)).planes
+            int(np.frombuffer(plane, np.uint8)[0]) for plane in converter.frame(RED, TimedFrame(GREY, 0, 1)).planes
         ]
         assert np.abs(np.array(found) - EXPECTED[matrix, 1]).max() <= 1
 

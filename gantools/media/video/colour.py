@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from gantools.core.optional import require
 from gantools.media.video.edges import fitted
+from gantools.media.video.headroom import lost_in_rgb, put_back
 from gantools.media.video.source import FULL, LIMITED, UNSPECIFIED, Colours, TimedFrame, Video
 
 _BT709, _BT601, _RGB = 1, 6, 0
@@ -103,11 +104,35 @@ class Converter:
         if self.channels == 3:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(made), "rgb48le" if deep else "rgb24")
             picture = converted(picture, self.pixels, UNSPECIFIED, FULL, matrix, range_)
+            if range_ == LIMITED:
+                self._with_headroom(picture, source.picture)
         else:
             picture = self._with_brightness(made[..., 0], source, matrix, range_)
         if self.size is not None:
             picture = fitted(picture, *self.size)
         return tagged(picture, self.colours, source.pts, self.video.time_base)
+
+    def _with_headroom(self, made: Any, source: Any) -> None:
+        """Put back what lies beyond black and white in the source, and RGB has no room for."""
+        av: Any = require("av", extra="video", why="to write videos")
+        matrix, range_ = given(self.video, source)
+        if range_ != LIMITED:
+            return
+
+        def back() -> Any:
+            seen = converted(source, "rgb24", matrix, range_, UNSPECIFIED, FULL)
+            return converted(seen, source.format.name, UNSPECIFIED, FULL, matrix, range_)
+
+        def enlarge(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+            size = {"width": made.width, "height": made.height}
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(grey), "gray")
+            large: npt.NDArray[np.uint8] = converted(
+                picture, "gray", UNSPECIFIED, FULL, UNSPECIFIED, FULL, **size
+            ).to_ndarray()
+            return large
+
+        if (lost := lost_in_rgb(source, back)) is not None:
+            put_back(made, lost, enlarge)
 
     def _with_brightness(self, made: Pixels, source: TimedFrame, matrix: int, range_: int) -> Any:
         """The source enlarged, with another brightness: in 4:4:4 over the full range, where it is all of it."""
