@@ -13,6 +13,7 @@ from gantools.core.errors import DataError, GantoolsError, RecipeError
 from gantools.core.events import Event, Note
 from gantools.core.recipe import Named, resolve_recipe
 from gantools.data.degradations import DEGRADATIONS
+from gantools.data.degradations.codec import packed
 from gantools.data.pairs.clips import open_clips
 from gantools.data.pairs.pairs import PairSet, open_pair_set
 from gantools.data.sources import Pixels
@@ -53,6 +54,18 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return folder
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libsvtav1"])
+def test_an_encoder_makes_nothing_brighter_or_darker(codec: str, photos: Path) -> None:
+    """Else a network would learn to add what conversions of colours lose, and nothing of the encoder."""
+    with Image.open(photos / "a.png") as image:
+        clip = np.stack([np.asarray(image)] * 2)
+    made = packed(clip, codec, 2, {"libx264": "veryfast", "libsvtav1": "10"}[codec])
+    assert made.shape == clip.shape
+    difference = (made.astype(float) - clip) @ (0.299, 0.587, 0.114)
+    assert 0 < np.abs(difference).mean() < 2
+    assert abs(difference.mean()) < 0.2
 
 
 @pytest.fixture
