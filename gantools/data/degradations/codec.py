@@ -77,15 +77,20 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
         options = {"crf": str(crf), "preset": preset, **_QUIET.get(codec, {})}
         out = container.add_stream(codec, rate=Fraction(25), options=options)
         out.width, out.height, out.pix_fmt, out.thread_count = columns, rows, "yuv420p", 1
+        packets: list[Any] = []
         for number, pixels in enumerate(padded):
             rgb = np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels
             frame = _converted(
                 av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24"), "yuv420p", _FULL, _LIMITED
             )
             frame.pts = number
-            container.mux(out.encode(frame))
+            packets += out.encode(frame)
             without_urgent_threads()
-        container.mux(out.encode(None))
+        packets += out.encode(None)
+        for place, packet in enumerate(packets):
+            # They come in the order in which they are decoded. x265 leaves these times to chance in so short a film.
+            packet.dts = place - len(packets)
+            container.mux(packet)
     stream.seek(0)
     form = "gray" if channels == 1 else "rgb24"
     with av.open(stream) as container:
