@@ -15,6 +15,8 @@ the latency of one. Then the server, for each ``--max-delay-ms``:
 ``--peer`` is a Python that has LitServe, the runtime of the session and gantools: then the same loads go to LitServe
 in front of the same session (``serving_peer.py``), with batches as large.
 
+After each load ``memory_mib`` is what the server's processes hold for themselves.
+
 The load takes CPU time from the server, as callers on other machines would not: ``loader_cpu`` says how much.
 """
 

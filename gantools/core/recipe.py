@@ -86,7 +86,7 @@ class TrainSection(Frozen):
         discriminator_learning_rate: Adam's, for the discriminator; none: the same.
         schedule: How the learning rates fall until the last step, where they are next to 0. Going on with more steps
             than a training was begun with makes them fall later.
-        hold: Share of the steps that are taken before they begin to.
+        hold: Share of the steps at the full learning rates, before they begin to fall.
         betas: Adam's decay rates.
         ema_half_life_images: Half-life of the averaged generator, in images seen (StyleGAN2's unit).
         precision: What matrix products are computed in; parameters stay fp32. ``auto``: whichever this machine is

@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from gantools.core.version import VERSION as SERVER_VERSION
-from gantools.serve.model import SEED, Model
+from gantools.serve.model import SEED, VERSION, Model
 from gantools.serve.protocol import DATATYPES, HEADER_LENGTH
 
 Json = dict[str, Any]
@@ -36,7 +36,7 @@ def document(models: Iterable[Model], *, token: bool) -> Json:
     drawing = [one for one in every if one.manifest.sampler.image is None]
     of_pictures = [one for one in every if one.metadata()["parameters"]["pictures"]]
     name = _parameter("model", {"enum": [one.name for one in every]}, place="path", required=True)
-    version = _parameter("version", {"enum": ["1"]}, place="path", required=True)
+    version = _parameter("version", {"enum": [VERSION]}, place="path", required=True)
     paths: Json = {
         "/": {"get": _open("A page to draw samples by hand.", {"200": _content("text/html")})},
         PATH: {"get": _answer("This document.", {"200": _content("application/json", {"type": "object"})})},
