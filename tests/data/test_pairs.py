@@ -284,3 +284,30 @@ def test_a_recipe_knows_its_degradations() -> None:
     whole = resolve_recipe(raw, "x", PARTS)
     assert whole.data.degrade[0].options == {"scale": 2, "filter": "bicubic"}
     assert whole.objective.name == "pixels"
+
+
+@pytest.mark.parametrize(("matrix", "range_", "name"), [(1, 1, "hd"), (1, 2, "full"), (6, 1, "sd"), (2, 1, "untagged")])
+def test_a_film_is_read_in_the_colours_of_its_tags(
+    matrix: int, range_: int, name: str, tmp_path: Path, cache: str
+) -> None:
+    colour = (200, 40, 60)
+    # By the equations of ITU-R BT.601 and BT.709. So small a film without a tag is taken for BT.601.
+    red, blue = (0.2126, 0.0722) if matrix == 1 else (0.299, 0.114)
+    r, g, b = (value / 255 for value in colour)
+    luma = red * r + (1 - red - blue) * g + blue * b
+    parts = (luma, (b - luma) / (2 - 2 * blue), (r - luma) / (2 - 2 * red))
+    spans = (255, 255, 255) if range_ == 2 else (219, 224, 224)
+    offsets = (0 if range_ == 2 else 16, 128, 128)
+    stored = [round(part * span + offset) for part, span, offset in zip(parts, spans, offsets, strict=True)]
+    with av.open(str(tmp_path / f"{name}.mkv"), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv444p"
+        stream.codec_context.colorspace, stream.codec_context.color_range = matrix, range_
+        planes = np.stack([np.full((32, 32), value, np.uint8) for value in stored])
+        frame: Any = av.VideoFrame.from_ndarray(planes, "yuv444p")
+        frame.colorspace, frame.color_range, frame.pts = matrix, range_, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    (clip,) = open_clips(str(tmp_path), channels=3, cache=cache).clips
+    np.testing.assert_allclose(clip[0, 16, 16], colour, atol=2)
+    (grey,) = open_clips(str(tmp_path), channels=1, cache=cache).clips
+    assert abs(int(grey[0, 16, 16, 0]) - 255 * luma) < 1

@@ -80,6 +80,18 @@ def test_tags_are_written_down_only_where_the_guess_would_change() -> None:
     assert colours_of(video(Colours(), pixels="yuvj420p"), (16, 16), rgb=False).range == 2
 
 
+@pytest.mark.parametrize(("tags", "expected"), EXPECTED.items())
+def test_brightness_of_a_colour_is_that_of_its_matrix(tags: tuple[int, int], expected: tuple[int, int, int]) -> None:
+    colours = Colours(matrix=tags[0], range=tags[1])
+    red = Converter(video(colours), colours, "yuv444p", 3, 1).frame(RED, TimedFrame(GREY, 0, 1))
+    converter = Converter(video(colours), colours, "yuv444p", 1, 1)
+    seen = converter.array(TimedFrame(red, 0, 1))
+    full = expected[0] if tags[1] == 2 else round((expected[0] - 16) * 255 / 219)
+    assert abs(int(seen[0, 0, 0]) - full) <= 1
+    back = converter.frame(seen, TimedFrame(red, 0, 1))
+    assert abs(int(np.frombuffer(back.planes[0], np.uint8)[0]) - expected[0]) <= 1
+
+
 def test_brightness_is_of_the_full_range_whatever_the_video_has() -> None:
     for range_ in (1, 2):
         colours = Colours(matrix=1, range=range_)

@@ -12,11 +12,11 @@ from pydantic import AfterValidator, Field
 
 from gantools.core.optional import require
 from gantools.core.spec import Frozen
+from gantools.core.swscale import BT470BG, FULL, LIMITED, UNSPECIFIED, converted, seen
 from gantools.core.threads import without_urgent_threads
 from gantools.data.degradations.degradation import DegradationRow, drawn, ordered
 from gantools.data.sources import Pixels
 
-_BT601, _LIMITED, _FULL = 5, 1, 2  # swscale's numbers
 _LEAST = 64  # a side, below which AV1's encoder refuses
 _PRESETS = {"libx264": "veryfast", "libx265": "ultrafast", "libsvtav1": "10"}
 
@@ -80,9 +80,8 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
         packets: list[Any] = []
         for number, pixels in enumerate(padded):
             rgb = np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels
-            frame = _converted(
-                av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24"), "yuv420p", _FULL, _LIMITED
-            )
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
+            frame = converted(picture, "yuv420p", UNSPECIFIED, FULL, BT470BG, LIMITED)
             frame.pts = number
             packets += out.encode(frame)
             without_urgent_threads()
@@ -96,27 +95,10 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
     with av.open(stream) as container:
         # As many threads as there are cores would take longer to start than so few pixels take to decode.
         container.streams.video[0].codec_context.thread_count = 1
-        frames = [_converted(one, form, _LIMITED, _FULL).to_ndarray() for one in container.decode(video=0)]
+        decoded = container.decode(video=0)
+        frames = [seen(one, form, BT470BG, LIMITED) for one in decoded]
     made = np.stack(frames).reshape(len(frames), rows, columns, channels)
     return made[:, :height, :width]
-
-
-def _converted(picture: Any, pixels: str, from_range: int, range_: int) -> Any:
-    """A frame in another format, rounded to the nearest.
-
-    As swscale does it by itself, brightness loses a level and more on the way to an encoder and back, and a network
-    would learn to add it.
-    """
-    av: Any = require("av.video.reformatter", extra="video", why="to learn from what codecs do")
-    how = av.Interpolation
-    return picture.reformat(
-        format=pixels,
-        src_colorspace=_BT601,
-        src_color_range=from_range,
-        dst_colorspace=_BT601,
-        dst_color_range=range_,
-        interpolation=how.BICUBIC | how.FULL_CHR_H_INT | how.FULL_CHR_H_INP | how.ACCURATE_RND,
-    )
 
 
 # Silent, and one thread: many samples are made side by side.

@@ -23,6 +23,7 @@ from gantools.core.cache import user_cache
 from gantools.core.errors import DataError, RecipeError
 from gantools.core.events import OnEvent, Progress, ignore
 from gantools.core.optional import require
+from gantools.core.swscale import meant_range, seen, swscale_matrix
 from gantools.data.broken import check_broken
 from gantools.data.decode import BROKEN, FORMATS, decoding, opaque
 from gantools.data.sources import Pixels, is_hidden, is_image_name
@@ -30,7 +31,7 @@ from gantools.data.sources import Pixels, is_hidden, is_image_name
 Numbers = npt.NDArray[np.int64]
 Halves = Literal["left-to-right", "right-to-left"]
 # Part of every digest: to be raised when the same files would become other bytes.
-_FORMAT = "gantools clips 1"
+_FORMAT = "gantools clips 2"
 _INDEX, _FRAMES = "clips.json", "frames.bin"
 _FILMS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".y4m")
 BUILTIN = "builtin:photos"
@@ -220,7 +221,8 @@ def _film(path: Path, channels: int, stream: IO[bytes]) -> tuple[int, int, int]:
     shape, count = None, 0
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            pixels = frame.to_ndarray(format="gray" if channels == 1 else "rgb24")
+            matrix = swscale_matrix(frame.colorspace, frame.width, frame.height)
+            pixels = seen(frame, "gray" if channels == 1 else "rgb24", matrix, meant_range(frame))
             if shape is not None and pixels.shape[:2] != shape:
                 raise ValueError("frames change their size")
             shape, count = pixels.shape[:2], count + 1

@@ -12,21 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gantools.core import swscale
 from gantools.core.optional import require
+from gantools.core.swscale import BT470BG, BT601, FULL, KNOWN, LIMITED, RGB, UNSPECIFIED, converted, guessed_matrix
 from gantools.media.video.edges import fitted
 from gantools.media.video.headroom import lost_in_rgb, put_back
-from gantools.media.video.source import FULL, LIMITED, UNSPECIFIED, Colours, TimedFrame, Video
+from gantools.media.video.source import Colours, TimedFrame, Video
 
-_BT709, _BT601, _RGB = 1, 6, 0
-_BT470BG = 5  # the same matrix as BT.601
-# Conversions that swscale knows; others, such as YCgCo, come out in the one that players guess.
-_KNOWN = {1, 4, 5, 6, 7, 9}
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
-
-def guessed_matrix(width: int, height: int) -> int:
-    """What players take an untagged video for: BT.601 up to standard definition, else BT.709."""
-    return _BT709 if width >= 1280 or height > 576 else _BT601
 
 
 def colours_of(video: Video, size: tuple[int, int], *, rgb: bool) -> Colours:
@@ -44,11 +37,11 @@ def colours_of(video: Video, size: tuple[int, int], *, rgb: bool) -> Colours:
     if video.pixels.startswith("yuvj"):  # full range by their name, whatever the tag says
         tags = replace(tags, range=FULL)
     if rgb:
-        return replace(tags, matrix=_RGB)
+        return replace(tags, matrix=RGB)
     ours = guessed_matrix(video.width, video.height)
     if tags.matrix == UNSPECIFIED and guessed_matrix(*size) == ours:
         return tags
-    return tags if tags.matrix in _KNOWN else replace(tags, matrix=ours)
+    return tags if tags.matrix in KNOWN else replace(tags, matrix=ours)
 
 
 def stored_code(video: Video) -> tuple[int, int] | None:
@@ -60,7 +53,7 @@ def stored_code(video: Video) -> tuple[int, int] | None:
         return None
     matrix = video.colours.matrix if video.colours.matrix != UNSPECIFIED else guessed_matrix(video.width, video.height)
     full = video.pixels.startswith("yuvj") or video.pixels == "gray"
-    return _BT601 if matrix == _BT470BG else matrix, FULL if full else video.colours.range or LIMITED
+    return BT601 if matrix == BT470BG else matrix, FULL if full else video.colours.range or LIMITED
 
 
 @dataclass(frozen=True)
@@ -86,8 +79,7 @@ class Converter:
     def array(self, frame: TimedFrame) -> npt.NDArray[np.uint8]:
         """(height, width, channels) uint8, 0..255 whatever the range of the video is."""
         kind = "rgb24" if self.channels == 3 else "gray"
-        made = converted(frame.picture, kind, *given(self.video, frame.picture), UNSPECIFIED, FULL)
-        pixels: npt.NDArray[np.uint8] = made.to_ndarray()
+        pixels = swscale.seen(frame.picture, kind, *given(self.video, frame.picture))
         return pixels if self.channels == 3 else pixels[..., None]
 
     def frame(self, made: Pixels, source: TimedFrame) -> Any:
@@ -148,31 +140,13 @@ class Converter:
 def given(video: Video, picture: Any) -> tuple[int, int]:
     """Matrix and range of a decoded frame, for ``converted``. Tags that are missing are those of the first frame."""
     tags = video.colours
-    range_ = picture.color_range or tags.range or (FULL if video.pixels.startswith("yuvj") else LIMITED)
-    return swscale_matrix(video, picture.colorspace if tags.matrix != UNSPECIFIED else UNSPECIFIED), range_
+    matrix = picture.colorspace if tags.matrix != UNSPECIFIED else UNSPECIFIED
+    return swscale_matrix(video, matrix), swscale.meant_range(picture, tags.range)
 
 
 def swscale_matrix(video: Video, matrix: int) -> int:
-    """A matrix in the words of swscale; the one that is guessed for the video where there is none that it knows."""
-    found = matrix if matrix in _KNOWN else guessed_matrix(video.width, video.height)
-    return _BT470BG if found == _BT601 else found  # swscale's number for BT.601
-
-
-def converted(
-    picture: Any, pixels: str, from_matrix: int, from_range: int, matrix: int, range_: int, **size: int
-) -> Any:
-    """A frame of PyAV in another format, range or size, by bicubic interpolation."""
-    av: Any = require("av.video.reformatter", extra="video", why="to convert colours")
-    how = av.Interpolation
-    return picture.reformat(
-        format=pixels,
-        src_colorspace=from_matrix,
-        src_color_range=from_range,
-        dst_colorspace=matrix,
-        dst_color_range=range_,
-        interpolation=how.BICUBIC | how.FULL_CHR_H_INT | how.FULL_CHR_H_INP | how.ACCURATE_RND,
-        **size,
-    )
+    """A matrix as libswscale counts; the one that is guessed for the video where there is none that it knows."""
+    return swscale.swscale_matrix(matrix, video.width, video.height)
 
 
 def tagged(picture: Any, colours: Colours, pts: int, time_base: Fraction) -> Any:

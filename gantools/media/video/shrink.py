@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gantools.media.video.colour import converted, given, swscale_matrix, tagged
+from gantools.core.swscale import LIMITED, converted
+from gantools.media.video.colour import given, swscale_matrix, tagged
 from gantools.media.video.edges import fitted
-from gantools.media.video.source import LIMITED, Colours, TimedFrame, Video
+from gantools.media.video.source import Colours, TimedFrame, Video
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from typing import Any
 
 from gantools.core.errors import DataError, first_line
 from gantools.core.optional import require
+from gantools.core.swscale import UNSPECIFIED
 
-UNSPECIFIED = 2  # of matrix, primaries and transfer, in ISO/IEC 23091-2
-LIMITED, FULL = 1, 2
 # What decoders hang on a frame and encoders cannot be given through PyAV.
 _LOST = {
     "A53_CC": "closed captions",
