@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from gantools.core.errors import BackendError, RecipeError
+from gantools.data.pairs.clips import open_clips
 from gantools.enhance import enhance
 from tests.enhance.clips import Clip, write
 from tests.enhance.facts import facts_of
@@ -36,6 +39,28 @@ def test_hardware_that_is_not_here_is_an_error(
     monkeypatch.setattr("gantools.media.video.encoder.HARDWARE", {"h264": ("h264_nowhere", "libx264")})
     report = enhance(art, clip, tmp_path / "out.mp4", replace(QUICK, hardware=True))
     assert report.encoder.startswith("libx264"), "the first that opens"
+
+
+def test_a_video_is_written_alike_every_time(grey_art: Path, tmp_path: Path) -> None:
+    """x264 with AVX-512 spreads bits over time as it happens, unless it is told otherwise."""
+    photo = open_clips("builtin:photos", channels=1, cache=str(tmp_path)).clips[0][0]
+    path, written = tmp_path / "film.mkv", []
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 240, 240, "yuv420p"
+        for time in range(32):
+            seen = np.ascontiguousarray(photo[3 * time : 3 * time + 240, 5 * time : 5 * time + 240, 0])
+            frame = av.VideoFrame.from_ndarray(seen, "gray").reformat(format="yuv420p")
+            frame.pts = time
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    for number in range(4):
+        out = tmp_path / f"{number}.mkv"
+        enhance(grey_art, path, out, replace(QUICK, codec="h264", crf=36, preset="medium"))
+        with av.open(str(out)) as container:
+            written.append([bytes(packet) for packet in container.demux(video=0) if packet.size])
+    assert [len(one) for one in written] == [32] * 4
+    assert all(one == written[0] for one in written)
 
 
 def test_an_encoder_that_takes_brightness_and_colour_interleaved_keeps_8_bits(

@@ -74,7 +74,7 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
     os.environ.setdefault("SVT_LOG", "1")  # or SVT-AV1 writes to stderr what it is and does; 1: errors
     stream = io.BytesIO()
     with av.open(stream, "w", "matroska") as container:
-        options = {"crf": str(crf), "preset": preset, **_QUIET.get(codec, {})}
+        options = {"crf": str(crf), "preset": preset, **_ALIKE[codec]}
         out = container.add_stream(codec, rate=Fraction(25), options=options)
         out.width, out.height, out.pix_fmt, out.thread_count = columns, rows, "yuv420p", 1
         packets: list[Any] = []
@@ -101,7 +101,11 @@ def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
     return made[:, :height, :width]
 
 
-# Silent, and one thread: many samples are made side by side.
-_QUIET = {"libx265": {"x265-params": "log-level=none:pools=1"}, "libsvtav1": {"svtav1-params": "lp=1"}}
+# Silent, and one thread: many samples are made side by side. What x264 writes with AVX-512 differs from time to time.
+_ALIKE = {
+    "libx264": {"x264-params": "cpu-independent=1"},
+    "libx265": {"x265-params": "log-level=none:pools=1"},
+    "libsvtav1": {"svtav1-params": "lp=1"},
+}
 
 codec = DegradationRow(CodecConfig, Codec)

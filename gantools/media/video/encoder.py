@@ -24,9 +24,10 @@ HARDWARE = {
     "vp9": ("vp9_qsv",),
 }
 # The option that means constant quality, its largest value, which encoders do not all refuse to go beyond, what is good
-# enough to hide the encoder, and what else it takes to be heard.
+# enough to hide the encoder, and what else it takes to be heard. What x264 writes with AVX-512 differs from time to
+# time, by how it spreads bits over time (mbtree), unless it is told to depend on no CPU.
 _QUALITY: dict[str, tuple[str, int, int, dict[str, str]]] = {
-    "libx264": ("crf", 51, 17, {}),
+    "libx264": ("crf", 51, 17, {"x264-params": "cpu-independent=1"}),
     "libx265": ("crf", 51, 18, {"x265-params": "log-level=error"}),
     "libsvtav1": ("crf", 63, 22, {}),
     "libvpx-vp9": ("crf", 63, 20, {"b": "0", "row-mt": "1"}),
