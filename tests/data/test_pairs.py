@@ -13,7 +13,7 @@ from gantools.core.errors import DataError, GantoolsError, RecipeError
 from gantools.core.events import Event, Note
 from gantools.core.recipe import Named, resolve_recipe
 from gantools.data.degradations import DEGRADATIONS
-from gantools.data.degradations.codec import packed
+from gantools.data.degradations.codec import moved, packed
 from gantools.data.pairs.clips import open_clips
 from gantools.data.pairs.pairs import PairSet, open_pair_set
 from gantools.data.sources import Pixels
@@ -66,6 +66,43 @@ def test_an_encoder_makes_nothing_brighter_or_darker(codec: str, photos: Path) -
     difference = (made.astype(float) - clip) @ (0.299, 0.587, 0.114)
     assert 0 < np.abs(difference).mean() < 2
     assert abs(difference.mean()) < 0.2
+
+
+def test_a_picture_is_encoded_as_part_of_a_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    films = []
+
+    def kept(film: Pixels, *how: Any) -> Pixels:
+        films.append(film)
+        return film
+
+    monkeypatch.setattr("gantools.data.degradations.codec.packed", kept)
+    picture = open_clips("builtin:photos", channels=3, cache=str(tmp_path)).clips[0][:, 100:196, 200:312]
+    row = DEGRADATIONS.load("codec")
+    row.build(row.Config(context=0)).apply(picture, np.random.default_rng(1))
+    assert (films.pop() == picture).all(), "nothing is added without context"
+    degradation = row.build(row.Config(context=4, motion=2.0))
+    for seed in range(200):
+        made = degradation.apply(picture, np.random.default_rng(seed))
+        assert made.shape == picture.shape
+        assert (made == picture).all(), "what counts is the picture, not what was added"
+    moving = [film for film in films if not (film == film[0]).all()]
+    assert 130 < len(moving) < 170, "a quarter stands still"
+    places = [next(n for n, frame in enumerate(film) if (frame == picture[0]).all()) for film in moving]
+    found = {(place, len(film) - place - 1) for place, film in zip(places, moving, strict=True)}
+    assert found == {(before, after) for before in range(4, 8) for after in range(4)}
+
+
+def test_what_is_added_to_a_picture_moves_evenly() -> None:
+    rows, columns = np.mgrid[:96, :112]
+    picture = (128 + 60 * np.sin(rows / 9) + 60 * np.sin(columns / 7)).astype(np.uint8)[..., None]
+    first, second = moved(picture, np.array([3.0, -2.0]), (1, 2))
+    assert (first[2:, :-3] == picture[:-2, 3:]).all(), "3 to the right and 2 up is seen"
+    assert (second[4:, :-6] == picture[:-4, 6:]).all()
+    (half,) = moved(picture, np.array([0.5, 0.0]), (1,))
+    between = (picture[:, :-1].astype(float) + picture[:, 1:]) / 2
+    assert np.abs(half[:, :-1] - between)[:, 3:-3].max() <= 2
+    (far,) = moved(picture, np.array([1000.0, 0.0]), (1,))
+    assert far.shape == picture.shape, "however far, there is something to be seen"
 
 
 @pytest.mark.parametrize(("codec", "preset"), [("libx264", "medium"), ("libx265", "ultrafast"), ("libsvtav1", "10")])

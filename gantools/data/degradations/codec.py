@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 from pydantic import AfterValidator, Field
 
 from gantools.core.optional import require
@@ -18,7 +21,9 @@ from gantools.data.degradations.degradation import DegradationRow, drawn, ordere
 from gantools.data.sources import Pixels
 
 _LEAST = 64  # a side, below which AV1's encoder refuses
-_PRESETS = {"libx264": "veryfast", "libx265": "ultrafast", "libsvtav1": "10"}
+_PRESETS = {"libx264": "medium", "libx265": "ultrafast", "libsvtav1": "10"}
+_STILL = 0.25  # of shots, in which nothing moves
+_MORE = 3  # frames at most that come before or after for chance: as many as x264 stores out of order in a row
 
 
 class CodecConfig(Frozen):
@@ -27,21 +32,26 @@ class CodecConfig(Frozen):
     Attributes:
         codec: Whose.
         crf: Range of its quality, as the encoder counts: larger is worse.
-        preset: Of the encoder; none: a quick one.
+        preset: Of the encoder; none: x264's own, or a quick one.
         context: Frames before the first that counts, so that this is predicted from others, as nearly all frames are.
+            Where there are fewer, as of a picture, those that lack are the first one, moved; up to three more, and as
+            many after the last, make it any kind of frame that the encoder knows. 0: nothing is added.
+        motion: How far added frames move, in pixels a frame: the standard deviation of each direction. A quarter of
+            them stand still.
     """
 
     codec: Literal["libx264", "libx265", "libsvtav1"] = "libx264"
-    crf: Annotated[tuple[float, float], AfterValidator(ordered)] = (28, 40)
+    crf: Annotated[tuple[float, float], AfterValidator(ordered)] = (18, 40)
     preset: str | None = None
-    context: int = Field(default=2, ge=0, le=32)
+    context: int = Field(default=8, ge=0, le=32)
+    motion: float = Field(default=1.5, ge=0, le=16)
 
 
 class Codec:
     """See the module."""
 
     scale = 1
-    margin = 8
+    margin = 16
     between = False
     unlocked = True
 
@@ -51,8 +61,36 @@ class Codec:
     def apply(self, clip: Pixels, rng: np.random.Generator) -> Pixels:
         """See ``Degradation``."""
         crf = round(drawn(self._config.crf, rng))
-        name = self._config.codec
-        return packed(clip, name, crf, self._config.preset or _PRESETS[name])
+        name, preset = self._config.codec, self._config.preset
+        before = after = 0
+        if self.context:
+            more = rng.integers(_MORE + 1, size=2)
+            before, after = max(0, self.context + 1 - len(clip)) + int(more[0]), int(more[1])
+        speed = rng.normal(0, self._config.motion, 2) * (rng.random() >= _STILL)
+        film = [*moved(clip[0], -speed, range(before, 0, -1)), *clip, *moved(clip[-1], speed, range(1, after + 1))]
+        made = packed(np.stack(film), name, crf, preset or _PRESETS[name])
+        return made[before : before + len(clip)]
+
+
+def moved(frame: Pixels, speed: npt.NDArray[np.float64], times: Iterable[int]) -> Iterator[Pixels]:
+    """A frame at other times, when all of it moves alike; what comes in at the edges is mirrored.
+
+    Args:
+        frame: (height, width, 1 or 3) uint8, at time 0.
+        speed: Pixels to the right and down by which the view moves in each unit of time.
+        times: When.
+    """
+    height, width, channels = frame.shape
+    rows, columns = (min(_LEAST, size - 1) for size in (height, width))
+    around = np.pad(frame, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")
+    image = Image.fromarray(around.squeeze(2) if channels == 1 else around)
+    for time in times:
+        right, down = (
+            float(np.clip(way * time, -room, room)) for way, room in zip(speed, (columns, rows), strict=True)
+        )
+        place = (1, 0, columns + right, 0, 1, rows + down)
+        moved = image.transform((width, height), Image.Transform.AFFINE, place, Image.Resampling.BICUBIC)
+        yield np.asarray(moved).reshape(height, width, channels)
 
 
 def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:
