@@ -36,14 +36,24 @@ def inspect_media(path: Path, artifact: Path | None, trusted: Path | None, *, as
         Exit: 4: its signature does not hold, or another artifact made it.
     """
     from gantools.core.artifact import load_artifact
+    from gantools.core.errors import DataError
     from gantools.core.optional import installed_versions
+    from gantools.data.pairs.clips import is_film_name
     from gantools.media.credentials import credentials_of
     from gantools.media.pictures import SUFFIXES, mark_of_picture
     from gantools.media.video.mark import mark_of_video
 
     digest = None if artifact is None else load_artifact(artifact).digest
     is_picture = path.suffix.lower() in SUFFIXES or _begins_as_picture(path)
-    mark = mark_of_picture(path) if is_picture else mark_of_video(path)
+    try:
+        mark = mark_of_picture(path) if is_picture else mark_of_video(path)
+    except DataError as err:
+        if is_picture or is_film_name(path.name):
+            raise
+        raise DataError(
+            f"'{path}' is neither an artifact nor a picture or video.",
+            hint="give a folder that 'gantools export' made, a lone .onnx, or a file with a sample in it",
+        ) from err
     can_check = bool(installed_versions(["c2pa-python"])) or trusted is not None
     signed = credentials_of(path, trusted) if can_check else None
     held = signed if signed is not None and signed.hold else None

@@ -77,6 +77,13 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path) -> None:
         assert (code, f"'{tmp_path / name}' {message}" in said) == (1, True)
 
 
+def test_a_file_of_another_kind_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "begin.sh"
+    path.write_text("echo begin")
+    code, said = called("inspect", path)
+    assert (code, f"'{path}' is neither an artifact nor a picture or video." in said) == (1, True)
+
+
 def test_options_for_pictures_are_refused_for_artifacts(art: Path) -> None:
     code, said = called("inspect", art, "--artifact", art)
     assert (code, said) == (2, f"'{art}' is no picture or video, which --artifact and --trust are for. leave them out")
