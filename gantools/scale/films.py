@@ -11,6 +11,7 @@ from pathlib import Path
 from gantools.core.artifact import Artifact
 from gantools.core.errors import ArtifactError, DataError, GantoolsError
 from gantools.core.events import Note, OnEvent, Progress, ignore
+from gantools.data.pairs.clips import FILMS
 from gantools.enhance import Options, enhance
 from gantools.enhance.files import check_apart
 from gantools.enhance.work import Work
@@ -19,8 +20,6 @@ from gantools.runtime.session import Where
 from gantools.scale.cluster import Needs, joined, settled
 from gantools.scale.here import artifact_here, file_here, folder_here
 
-FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".y4m")
-"""What is taken for a film in a folder; files of other names are given one by one."""
 _SHOWN = 3  # of the files that failed, in the message
 
 

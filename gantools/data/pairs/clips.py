@@ -33,8 +33,9 @@ Halves = Literal["left-to-right", "right-to-left"]
 # Part of every digest: to be raised when the same files would become other bytes.
 _FORMAT = "gantools clips 2"
 _INDEX, _FRAMES = "clips.json", "frames.bin"
-_FILMS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".y4m")
 BUILTIN = "builtin:photos"
+FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".y4m")
+"""What is taken for a film in a folder."""
 
 
 @dataclass(frozen=True)
@@ -178,14 +179,14 @@ def _files(source: str) -> list[tuple[str, Path]]:
     if not found:
         raise DataError(
             f"there is neither a picture nor a film in '{source}'.",
-            hint=f"files that count are PNG, JPEG, WebP, and {', '.join(suffix[1:] for suffix in _FILMS)}",
+            hint=f"files that count are PNG, JPEG, WebP, and {', '.join(suffix[1:] for suffix in FILMS)}",
         )
     return found
 
 
 def is_film_name(name: str) -> bool:
     """Whether a file counts as a film: by suffix, and not hidden."""
-    return name.lower().endswith(_FILMS) and not is_hidden(name)
+    return name.lower().endswith(FILMS) and not is_hidden(name)
 
 
 def _decode(
