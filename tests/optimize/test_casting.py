@@ -268,3 +268,58 @@ def test_statistics_of_a_large_bright_image_fit_fp16(tmp_path: Path, backend: st
     assert expected.std() > 0.05
     difference = compare_arrays(floats, got, expected, TOLERANCES["fp16"])
     assert difference.ok, str(difference)
+
+
+def adding(scale: int) -> Net:
+    """Bytes to [-1, 1]; three products that find nothing; and what was given, enlarged, with that added."""
+    net = Net()
+    net.last = "frame"
+    net.then("Cast", to=TensorProto.FLOAT)
+    net.then("Transpose", perm=[0, 3, 1, 2])
+    net.then("Div", net.constant(np.array(127.5, np.float32)))
+    net.then("Sub", net.constant(np.array(1, np.float32)))
+    given = net.last
+    conv(net, (3, 8))
+    net.then("Relu")
+    conv(net, (8, 3 * scale**2))
+    net.then("Mul", net.constant(np.array(0, np.float32)))
+    net.then("Conv", net.weight(3 * scale**2, 3 * scale**2, 1, 1, fan_in=12), kernel_shape=[1, 1])
+    if scale > 1:
+        net.then("DepthToSpace", blocksize=scale, mode="CRD")
+    found, net.last = net.last, given
+    if scale > 1:
+        net.then("Resize", "", net.constant(np.array([1, 1, scale, scale], np.float32)), mode="nearest")
+    net.then("Add", found)
+    net.then("Mul", net.constant(np.array(127.5, np.float32)))
+    net.then("Add", net.constant(np.array(127.5, np.float32)))
+    net.then("Round")
+    net.then("Clip", *(net.constant(np.array(value, np.float32)) for value in (0, 255)))
+    net.then("Transpose", perm=[0, 2, 3, 1])
+    net.then("Cast", output="image", to=TensorProto.UINT8)
+    return net
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_what_is_given_and_added_to_keeps_every_level(precision: str, scale: int, tmp_path: Path) -> None:
+    """Eight bits tell 128 levels of the brighter half apart; a restored picture was half a level darker for it."""
+    spec, path = spec_of(3, scale), tmp_path / "net.onnx"
+    save(adding(scale), spec, path)
+    model = cast(path, precision)
+    assert types_of(model, "Conv") == [{"fp16": "FLOAT16", "bf16": "BFLOAT16"}[precision]] * 3
+    for op_type in ("Div", "Sub", "Resize", "Add", "Round"):
+        assert set(types_of(model, op_type)) <= {"FLOAT"}, op_type
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
+    with open_graph(path, spec, precision, "openvino") as session:
+        made = session.run({"frame": levels})["image"]
+    np.testing.assert_array_equal(made, levels.repeat(scale, axis=1).repeat(scale, axis=2))
+
+
+def test_a_picture_alone_is_what_a_head_is_of(tmp_path: Path) -> None:
+    """A latent that is scaled before the first product goes there in the low type, as everything else does."""
+    save(
+        matmul_after(lambda net: net.then("Mul", net.constant(np.array(2, np.float32)))),
+        flat_spec(),
+        tmp_path / "g.onnx",
+    )
+    assert types_of(cast(tmp_path / "g.onnx", "bf16"), "Mul") == ["BFLOAT16"]

@@ -3,8 +3,12 @@
 What becomes of each value:
 
 - graph inputs and outputs keep their types; an input is cast once, where it enters.
+- the *head* stays float32: what is computed of pictures that come in, element by element or by moving them, such as
+  uint8 -> [-1, 1], or a picture enlarged by interpolation. It is cast where the network begins.
 - the *tail* stays float32: the chain of element-wise operations that turns the network's last value into an output,
-  such as [-1, 1] -> 0..255 -> uint8. Eight bits of significand cannot hold 255 levels and their ties.
+  such as [-1, 1] -> 0..255 -> uint8. Eight bits of significand cannot hold 255 levels and their ties. A sum with the
+  head belongs to it: networks that restore pictures add what they found to what they were given, and a picture in
+  eight bits would lose half a level there.
 - *islands*, the nodes that a caller names, stay float32 with whatever is inside them.
 - *shape arithmetic* stays float32: what is computed from Shape alone, such as target sizes, which must be exact.
 - *statistics of whole images* stay float32: a sum over a million pixels does not fit 65504, nor does a small variance
@@ -43,6 +47,8 @@ _TENSOR_TYPES = {ir.DataType.FLOAT16: "tensor(float16)", ir.DataType.BFLOAT16: "
 # The bf16 one is (2 - 2**-7) * 2**127; float32 numbers above it by half a step would become infinite.
 _LARGEST = {ir.DataType.FLOAT16: 65504.0, ir.DataType.BFLOAT16: 255 * 2.0**120}
 _TAIL = {"Cast", "Clip", "Transpose", "Round", "Floor", "Mul", "Add", "Sub", "Div", "Max", "Min", "Reshape", "Identity"}
+_HEAD = _TAIL | {"Resize", "DepthToSpace", "SpaceToDepth", "Slice", "Pad", "Squeeze", "Unsqueeze"}
+_PICTURE = 4  # axes of a batch of pictures
 _ON_SHAPES = {"Cast", "Mul", "Div", "Add", "Sub", "Floor", "Ceil", "Round", "Max", "Min", "Pow", "Sqrt", "Where"}
 _ON_SHAPES |= {"Gather", "Slice", "Concat", "Squeeze", "Unsqueeze", "Identity"}
 _ANY_TYPE = {"Cast", "Shape", "Size"}
@@ -83,7 +89,8 @@ class _Casting:
     def __init__(self, model: ir.Model, low: ir.DataType, islands: Collection[str], products_alone: bool) -> None:
         self.graph, self.low = model.graph, low
         self.opset = model.graph.opset_imports.get("", 1)
-        kept = _tails(model.graph) | _shape_arithmetic(model.graph) | _named(model.graph, islands)
+        head = _head(model.graph)
+        kept = head | _tails(model.graph, head) | _shape_arithmetic(model.graph) | _named(model.graph, islands)
         kept |= {node for node in model.graph.all_nodes() if node.op_type in _STATISTICS}
         if products_alone:
             kept |= {node for node in model.graph.all_nodes() if not weighs(node)}
@@ -258,7 +265,29 @@ def _subgraphs(node: ir.Node) -> Iterator[ir.Graph]:
             yield attribute.as_graph()
 
 
-def _tails(graph: ir.Graph) -> set[ir.Node]:
+def _head(graph: ir.Graph) -> set[ir.Node]:
+    """The nodes between pictures that come in and the network: element by element, or values that are moved."""
+    head: set[ir.Node] = set()
+    for node in graph:
+        varying = [value for value in node.inputs if value is not None and _varies(value)]
+        if node.op_type in _HEAD and varying and all(_is_of(value, head) for value in varying):
+            head.add(node)
+    return head
+
+
+def _is_of(value: ir.Value, head: set[ir.Node]) -> bool:
+    """Whether a value is a picture that comes in, or computed by the head."""
+    if value.is_graph_input():
+        return value.shape is not None and len(value.shape) == _PICTURE
+    return value.producer() in head
+
+
+def _varies(value: ir.Value) -> bool:
+    """Whether it is neither constant nor a size or place, which are of int64."""
+    return not _is_constant(value) and value.dtype != ir.DataType.INT64
+
+
+def _tails(graph: ir.Graph, head: set[ir.Node]) -> set[ir.Node]:
     """The nodes between the network's last value and the outputs: walk back while there is one way to go."""
     tail: set[ir.Node] = set()
     waiting = list(graph.outputs)
@@ -267,6 +296,7 @@ def _tails(graph: ir.Graph) -> set[ir.Node]:
         if node is None or node in tail or node.op_type not in _TAIL:
             continue
         varying = [value for value in node.inputs if value is not None and not _is_constant(value)]
+        varying = [value for value in varying if not _is_of(value, head)]
         if len(varying) == 1:
             tail.add(node)
             waiting.append(varying[0])
