@@ -270,8 +270,11 @@ def test_statistics_of_a_large_bright_image_fit_fp16(tmp_path: Path, backend: st
     assert difference.ok, str(difference)
 
 
-def adding(scale: int) -> Net:
-    """Bytes to [-1, 1]; three products that find nothing; and what was given, enlarged, with that added."""
+def adding(scale: int, *, luma: bool = False) -> Net:
+    """Bytes to [-1, 1]; three products that find nothing; and what was given, enlarged, with that added.
+
+    With ``luma`` no more than the brightness of what was given is added (``models.translate.luma``).
+    """
     net = Net()
     net.last = "frame"
     net.then("Cast", to=TensorProto.FLOAT)
@@ -289,6 +292,10 @@ def adding(scale: int) -> Net:
     found, net.last = net.last, given
     if scale > 1:
         net.then("Resize", "", net.constant(np.array([1, 1, scale, scale], np.float32)), mode="nearest")
+    if luma:
+        net.then("Sub", found)
+        net.then("Mul", net.constant(np.array([0.299, 0.587, 0.114], np.float32).reshape(1, 3, 1, 1)))
+        net.then("ReduceSum", net.constant(np.array([1], np.int64)), keepdims=1)
     net.then("Add", found)
     net.then("Mul", net.constant(np.array(127.5, np.float32)))
     net.then("Add", net.constant(np.array(127.5, np.float32)))
@@ -299,15 +306,15 @@ def adding(scale: int) -> Net:
     return net
 
 
-@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize(("scale", "luma"), [(1, False), (2, False), (1, True), (2, True)])
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
-def test_what_is_given_and_added_to_keeps_every_level(precision: str, scale: int, tmp_path: Path) -> None:
+def test_what_is_given_and_added_to_keeps_every_level(precision: str, scale: int, luma: bool, tmp_path: Path) -> None:
     """Eight bits tell 128 levels of the brighter half apart; a restored picture was half a level darker for it."""
     spec, path = spec_of(3, scale), tmp_path / "net.onnx"
-    save(adding(scale), spec, path)
+    save(adding(scale, luma=luma), spec, path)
     model = cast(path, precision)
     assert types_of(model, "Conv") == [{"fp16": "FLOAT16", "bf16": "BFLOAT16"}[precision]] * 3
-    for op_type in ("Div", "Sub", "Resize", "Add", "Round"):
+    for op_type in ("Div", "Sub", "Resize", "ReduceSum", "Add", "Round"):
         assert set(types_of(model, op_type)) <= {"FLOAT"}, op_type
     levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
     with open_graph(path, spec, precision, "openvino") as session:

@@ -62,10 +62,10 @@ class Codec:
         """See ``Degradation``."""
         crf = round(drawn(self._config.crf, rng))
         name, preset = self._config.codec, self._config.preset
-        before = after = 0
-        if self.context:
-            more = rng.integers(_MORE + 1, size=2)
-            before, after = max(0, self.context + 1 - len(clip)) + int(more[0]), int(more[1])
+        if not self.context:
+            return packed(clip, name, crf, preset or _PRESETS[name])
+        before, after = (int(count) for count in rng.integers(_MORE + 1, size=2))
+        before += max(0, self.context + 1 - len(clip))
         speed = rng.normal(0, self._config.motion, 2) * (rng.random() >= _STILL)
         film = [*moved(clip[0], -speed, range(before, 0, -1)), *clip, *moved(clip[-1], speed, range(1, after + 1))]
         made = packed(np.stack(film), name, crf, preset or _PRESETS[name])
@@ -89,8 +89,8 @@ def moved(frame: Pixels, speed: npt.NDArray[np.float64], times: Iterable[int]) -
             float(np.clip(way * time, -room, room)) for way, room in zip(speed, (columns, rows), strict=True)
         )
         place = (1, 0, columns + right, 0, 1, rows + down)
-        moved = image.transform((width, height), Image.Transform.AFFINE, place, Image.Resampling.BICUBIC)
-        yield np.asarray(moved).reshape(height, width, channels)
+        there = image.transform((width, height), Image.Transform.AFFINE, place, Image.Resampling.BICUBIC)
+        yield np.asarray(there).reshape(height, width, channels)
 
 
 def packed(clip: Pixels, codec: str, crf: int, preset: str) -> Pixels:

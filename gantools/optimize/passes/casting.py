@@ -8,7 +8,7 @@ What becomes of each value:
 - the *tail* stays float32: the chain of element-wise operations that turns the network's last value into an output,
   such as [-1, 1] -> 0..255 -> uint8. Eight bits of significand cannot hold 255 levels and their ties. A sum with the
   head belongs to it: networks that restore pictures add what they found to what they were given, and a picture in
-  eight bits would lose half a level there.
+  eight bits would lose half a level there. So does what gives an image the brightness of another.
 - *islands*, the nodes that a caller names, stay float32 with whatever is inside them.
 - *shape arithmetic* stays float32: what is computed from Shape alone, such as target sizes, which must be exact.
 - *statistics of whole images* stay float32: a sum over a million pixels does not fit 65504, nor does a small variance
@@ -288,19 +288,40 @@ def _varies(value: ir.Value) -> bool:
 
 
 def _tails(graph: ir.Graph, head: set[ir.Node]) -> set[ir.Node]:
-    """The nodes between the network's last value and the outputs: walk back while there is one way to go."""
+    """The nodes between the network's last value and the outputs: walk back while all ways lead to one value."""
     tail: set[ir.Node] = set()
-    waiting = list(graph.outputs)
-    while waiting:
-        node = waiting.pop().producer()
-        if node is None or node in tail or node.op_type not in _TAIL:
-            continue
-        varying = [value for value in node.inputs if value is not None and not _is_constant(value)]
-        varying = [value for value in varying if not _is_of(value, head)]
-        if len(varying) == 1:
-            tail.add(node)
-            waiting.append(varying[0])
+    for output in graph.outputs:
+        here: ir.Value | None = output
+        while here is not None and (node := here.producer()) is not None and node.op_type in _TAIL:
+            ways = _ways(node, head)
+            here = ways[0] if len(ways) == 1 else None
+            if here is not None:
+                tail.add(node)
+            elif ways:
+                between, ends = _between(node, head)
+                if len(ends) == 1:
+                    tail |= between
     return tail
+
+
+def _ways(node: ir.Node, head: set[ir.Node]) -> list[ir.Value]:
+    """What a node computes with, without constants and the head."""
+    given = dict.fromkeys(value for value in node.inputs if value is not None)
+    return [value for value in given if not _is_constant(value) and not _is_of(value, head)]
+
+
+def _between(node: ir.Node, head: set[ir.Node]) -> tuple[set[ir.Node], set[ir.Value]]:
+    """The node and all before it that could be of a tail, and the values where these begin."""
+    found, ends, waiting = {node}, set(), _ways(node, head)
+    while waiting:
+        value = waiting.pop()
+        before = value.producer()
+        if before is None or before.op_type not in _TAIL | {"ReduceSum"}:
+            ends.add(value)
+        elif before not in found:
+            found.add(before)
+            waiting += _ways(before, head)
+    return found, ends
 
 
 def _named(graph: ir.Graph, names: Collection[str]) -> set[ir.Node]:
