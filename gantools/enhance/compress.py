@@ -148,7 +148,7 @@ def compress(
         width=settings.width,
         height=settings.height,
         original=original,
-        encoder=f"{settings.codec} {settings.pixels}, {', '.join(f'{key} {value}' for key, value in settings.options)}",
+        encoder=settings.described(),
         copied=joined.copied,
         source_bytes=source.stat().st_size,
         out_bytes=out.stat().st_size,

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from gantools.core.swscale import UNSPECIFIED, converted
 from gantools.media.video.colour import Converter
 from gantools.media.video.headroom import brightness, lost_in_rgb
 from gantools.media.video.source import Colours, TimedFrame
@@ -61,14 +62,42 @@ def test_it_grows_with_the_picture_and_stays_where_the_network_left_black_and_wh
     assert len(np.unique(of_paint)) == 1, "a network that paints over it is let be"
 
 
-def test_nothing_is_looked_for_in_full_range_and_where_all_is_between_black_and_white() -> None:
+def test_colours_that_no_screen_shows_keep_their_brightness() -> None:
+    """The red of a lamp that is nearly white: more red than RGB has room for."""
+    source = TimedFrame(grey(np.full((16, 56), 225)), 0, 1)
+    np.frombuffer(source.picture.planes[2], np.uint8)[:] = 190
+    for tags in (LIMITED, FULL):
+        source.picture.color_range = tags.range
+        one = Converter(video(tags, size=(56, 16)), tags, "yuv420p", 3, 1)
+        seen = one.array(source)
+        assert seen.max() == 255
+        found, cut = (brightness(made) for made in (one.frame(seen, source), _plain(one, seen, tags)))
+        assert found is not None
+        assert cut is not None
+        assert np.abs(found.astype(int) - 225).max() <= 1
+        assert np.abs(cut.astype(int) - 225).min() > 5, "of what RGB holds alone"
+
+
+def _plain(converter: Converter, seen: Any, tags: Colours) -> Any:
+    """The same frame by libswscale alone."""
+    frame = Av.VideoFrame.from_ndarray(seen, "rgb24")
+    return converted(frame, converter.pixels, UNSPECIFIED, 2, tags.matrix, tags.range)
+
+
+def test_nothing_is_lost_where_all_is_between_black_and_white() -> None:
     between = grey(np.clip(steps(), 16, 235))
-    assert lost_in_rgb(between, lambda: pytest.fail("nothing has to be converted again")) is None
+    assert lost_in_rgb(between, lambda: between) is None
+    off = grey(np.clip(steps(), 16, 235) + 1)
+    assert lost_in_rgb(between, lambda: off) is None, "a level is rounding"
+    far = grey(np.clip(steps(), 16, 235) + 3)
+    found = lost_in_rgb(between, lambda: far)
+    assert found is not None
+    assert (found[0] == -3).all()
     packed = Av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), "rgb24")
     assert brightness(packed) is None
     converter = Converter(video(FULL, size=(56, 16)), FULL, "yuv420p", 3, 1)
     source = TimedFrame(grey(steps()), 0, 1)
     source.picture.color_range = 2
-    found = brightness(converter.frame(converter.array(source), source))
-    assert found is not None
-    assert np.abs(found.astype(int) - steps()).max() <= 1, "full range has room for all of it"
+    made = brightness(converter.frame(converter.array(source), source))
+    assert made is not None
+    assert np.abs(made.astype(int) - steps()).max() <= 1, "full range has room for all of it"

@@ -96,19 +96,18 @@ class Converter:
         if self.channels == 3:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(made), "rgb48le" if deep else "rgb24")
             picture = converted(picture, self.pixels, UNSPECIFIED, FULL, matrix, range_)
-            if range_ == LIMITED:
-                self._with_headroom(picture, source.picture)
+            self._with_headroom(picture, source.picture, range_)
         else:
             picture = self._with_brightness(made[..., 0], source, matrix, range_)
         if self.size is not None:
             picture = fitted(picture, *self.size)
         return tagged(picture, self.colours, source.pts, self.video.time_base)
 
-    def _with_headroom(self, made: Any, source: Any) -> None:
-        """Put back what lies beyond black and white in the source, and RGB has no room for."""
+    def _with_headroom(self, made: Any, source: Any, own: int) -> None:
+        """Put back what RGB has no room for in the source, in a frame of the same range."""
         av: Any = require("av", extra="video", why="to write videos")
         matrix, range_ = given(self.video, source)
-        if range_ != LIMITED:
+        if range_ != own:
             return
 
         def back() -> Any:
@@ -123,8 +122,8 @@ class Converter:
             ).to_ndarray()
             return large
 
-        if (lost := lost_in_rgb(source, back)) is not None:
-            put_back(made, lost, enlarge)
+        if (found := lost_in_rgb(source, back)) is not None:
+            put_back(made, *found, enlarge)
 
     def _with_brightness(self, made: Pixels, source: TimedFrame, matrix: int, range_: int) -> Any:
         """The source enlarged, with another brightness: in 4:4:4 over the full range, where it is all of it."""

@@ -70,6 +70,11 @@ class Settings:
     headers_apart: bool
     reordered: bool = True
 
+    def described(self) -> str:
+        """For people: encoder, pixels, and the options that can be chosen."""
+        options = [f"{key} {value}" for key, value in self.options if not key.endswith("-params")]
+        return f"{self.codec} {self.pixels}, {', '.join(options)}"
+
     def apply(self, context: Any) -> None:
         """Set up an encoder's context that is not open yet."""
         av: Any = require("av", extra="video", why="to write videos")

@@ -1,7 +1,8 @@
-"""Brightness below black and above white, for which limited range has room and RGB has none.
+"""Brightness that RGB has no room for: below black and above white, and of colours that no screen shows.
 
-Cameras write highlights above 235 of 255, and borders of films may lie below 16. A network that takes RGB sees both cut
-off, and what it makes has them at black and white. Here they are put back, where they still are black and white.
+Cameras write highlights above 235 of 255, borders of films may lie below 16, and there are many more triples of
+brightness and colour than there are of red, green and blue. A network that takes RGB sees them cut off, and what it
+makes has them so. Here they are put back, where the network left them about as it saw them.
 """
 
 from __future__ import annotations
@@ -12,53 +13,61 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_BLACK, _WHITE = 16, 235  # of 8 bits (Rec. ITU-R BT.601, BT.709); deeper formats have multiples
-_NEAR = 2  # levels of 8 bits: so much a network may have changed what is still black or white
+_ROUNDING = 1  # level of 8 bits, by which conversions differ where nothing is cut off
+_NEAR = 8  # levels by which a network may have changed what is put back; a style changes more
 _MIDDLE = 128
 
 Brightness = npt.NDArray[Any]
 
 
-def lost_in_rgb(picture: Any, back: Callable[[], Any]) -> Brightness | None:
+def lost_in_rgb(picture: Any, back: Callable[[], Any]) -> tuple[Brightness, Brightness] | None:
     """How much brighter or darker the pixels of a frame are that RGB cannot hold.
 
     Args:
-        picture: PyAV's frame, of limited range.
+        picture: PyAV's frame.
         back: Makes it anew of what RGB holds of it.
 
     Returns:
-        (height, width) int16 in levels of 8 bits, 0 between black and white; none: nothing is lost.
+        (height, width) int16, what is lost, 0 where nothing is, and (height, width) uint8, the brightness of what RGB
+        holds; both in levels of 8 bits. None: nothing is lost.
     """
     stored = brightness(picture)
     if stored is None:
         return None
-    unit = _unit(picture)
-    outside = (stored < _BLACK * unit) | (stored > _WHITE * unit)
-    if not outside.any():
-        return None
     again = brightness(back())
     assert again is not None
-    difference = np.rint((stored.astype(np.int32) - again) / unit).clip(-_MIDDLE + 1, _MIDDLE - 1)
-    return np.where(outside, difference, 0).astype(np.int16)
+    unit = _unit(picture)
+    lost = np.subtract(stored, again, dtype=np.int16 if unit == 1 else np.int32, casting="unsafe")
+    if unit > 1:
+        lost = ((lost + unit // 2) // unit).astype(np.int16)
+    lost[np.abs(lost) <= _ROUNDING] = 0
+    return (lost.clip(1 - _MIDDLE, _MIDDLE - 1), (again // unit).astype(np.uint8)) if lost.any() else None
 
 
-def put_back(picture: Any, lost: Brightness, enlarge: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]) -> None:
-    """Give a frame what ``lost_in_rgb`` found, in place, wherever it is as black or as white as it was.
+def put_back(
+    picture: Any,
+    lost: Brightness,
+    seen: Brightness,
+    enlarge: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]],
+) -> None:
+    """Give a frame what ``lost_in_rgb`` found, in place, wherever it is about as bright as what the network was given.
 
     Args:
-        picture: PyAV's frame, of limited range, maybe larger than ``lost``.
+        picture: PyAV's frame, maybe larger than ``lost``.
         lost: Of the frame that it is made of.
+        seen: The brightness of that in RGB.
         enlarge: Makes a grey picture as large as ``picture``.
     """
     stored = brightness(picture)
     if stored is None:
         return
     unit = _unit(picture)
-    large = enlarge((lost + _MIDDLE).astype(np.uint8)).astype(np.int32) - _MIDDLE
-    black = (large < 0) & (stored <= (_BLACK + _NEAR) * unit)
-    white = (large > 0) & (stored >= (_WHITE - _NEAR) * unit)
-    changed = (stored + large * unit).clip(0, 256 * unit - 1)
-    np.copyto(stored, changed.astype(stored.dtype), where=black | white)
+    large = enlarge((lost + _MIDDLE).astype(np.uint8))
+    where = np.nonzero(large != _MIDDLE)  # few, as a rule
+    now, was = stored[where].astype(np.int32), unit * enlarge(seen)[where].astype(np.int32)
+    more = unit * (large[where].astype(np.int32) - _MIDDLE)
+    left = np.abs(now - was) <= _NEAR * unit
+    stored[where] = np.where(left, (now + more).clip(0, 256 * unit - 1), now).astype(stored.dtype)
 
 
 def brightness(picture: Any) -> Brightness | None:
