@@ -183,13 +183,18 @@ def table(clips: dict[str, Any], kind: str, anchor: str) -> None:
 
 
 def drawn(clips: dict[str, Any]) -> Any:
-    """(height, width, 3) uint8: a row of plots for each clip, quality over the logarithm of the rate."""
+    """(height, width, 3) uint8: a row of plots for each clip, quality over the logarithm of the rate.
+
+    Bicubic interpolation is left out: it lies below Lanczos', and there are no more colours than the others need.
+    """
     rows = []
     for name, clip in clips.items():
         plots = []
         for protocol in next(iter(clip["bd_rate"].values())):
             lines = []
             for way, points in clip["curves"].items():
+                if way.endswith("bicubic"):
+                    continue
                 ordered = sorted(points, key=lambda one: float(one["bits_per_second"]))
                 rates = [float(np.log10(one["bits_per_second"] / 1000)) for one in ordered]
                 lines.append(Line(way, rates, [one[protocol] for one in ordered]))
