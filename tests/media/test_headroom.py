@@ -93,6 +93,11 @@ def test_nothing_is_lost_where_all_is_between_black_and_white() -> None:
     found = lost_in_rgb(between, lambda: far)
     assert found is not None
     assert (found[0] == -3).all()
+    spot = np.full((240, 320), 120)
+    spot[100, 100:108] = 112
+    assert lost_in_rgb(grey(spot), lambda: grey(np.full((240, 320), 120))) is not None
+    spot[100, 101:] = 120
+    assert lost_in_rgb(grey(spot), lambda: grey(np.full((240, 320), 120))) is None, "one pixel is let be"
     packed = Av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), "rgb24")
     assert brightness(packed) is None
     converter = Converter(video(FULL, size=(56, 16)), FULL, "yuv420p", 3, 1)

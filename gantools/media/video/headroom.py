@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+_LEAST = 0.001  # mean square in levels, 78 dB: a few pixels of a frame, which take as long to put back as many
 _ROUNDING = 1  # level of 8 bits, by which conversions differ where nothing is cut off
 _NEAR = 8  # levels by which a network may have changed what is put back; a style changes more
 _MIDDLE = 128
@@ -29,7 +30,7 @@ def lost_in_rgb(picture: Any, back: Callable[[], Any]) -> tuple[Brightness, Brig
 
     Returns:
         (height, width) int16, what is lost, 0 where nothing is, and (height, width) uint8, the brightness of what RGB
-        holds; both in levels of 8 bits. None: nothing is lost.
+        holds; both in levels of 8 bits. None: nothing is lost, or next to nothing.
     """
     stored = brightness(picture)
     if stored is None:
@@ -41,7 +42,10 @@ def lost_in_rgb(picture: Any, back: Callable[[], Any]) -> tuple[Brightness, Brig
     if unit > 1:
         lost = ((lost + unit // 2) // unit).astype(np.int16)
     lost[np.abs(lost) <= _ROUNDING] = 0
-    return (lost.clip(1 - _MIDDLE, _MIDDLE - 1), (again // unit).astype(np.uint8)) if lost.any() else None
+    lost = lost.clip(1 - _MIDDLE, _MIDDLE - 1)
+    if np.square(lost[lost != 0]).sum() < _LEAST * lost.size:
+        return None
+    return lost, (again // unit).astype(np.uint8)
 
 
 def put_back(
